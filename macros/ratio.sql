@@ -1,0 +1,11 @@
+{#
+    A ratio for display: decimal(18, 6), null where the base is 0 or the ratio is absurdly large.
+    DuckDB divides decimals as doubles, so a ratio that ends exactly in half a millionth could
+    round down there and up elsewhere; the factor moves it off that edge on every engine.
+#}
+{% macro ratio(part, base) %}
+case
+    when abs({{ part }} / nullif({{ base }}, 0)) < 100000000000
+        then cast({{ part }} / nullif({{ base }}, 0) * 1.000000000001 as decimal(18, 6))
+end
+{%- endmacro %}

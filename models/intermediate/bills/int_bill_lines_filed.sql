@@ -1,0 +1,29 @@
+-- One row per line of a request-level bill, with what is known of its file.
+
+with
+
+bill_lines as (
+
+    select * from {{ ref('stg_provider__billed_requests') }}
+
+),
+
+files as (
+
+    select * from {{ ref('stg_loader__loaded_files') }}
+
+),
+
+filed as (
+
+    select
+        bill_lines.*,
+        files.issuer,
+        files.load_number
+    from bill_lines
+    inner join files
+        on bill_lines.file_id = files.file_id
+
+)
+
+select * from filed

@@ -1,0 +1,121 @@
+-- One row per billed request: per issuer and request id, or per line where there is no id.
+-- A table, because four models read it and the windows behind it are dear.
+
+{{ config(materialized='table') }}
+
+with
+
+lines as (
+
+    select
+        *,
+        case
+            when request_id is not null then 'bill:' || issuer || ':' || request_id
+            else 'line:' || file_id || ':' || cast(line_number as {{ dbt.type_string() }})
+        end as bill_key
+    from {{ ref('int_bill_lines_priced') }}
+
+),
+
+single_lines as (
+
+    select
+        bill_key,
+        issuer,
+        request_id,
+        file_id,
+        load_number,
+        billed_at,
+        billed_model,
+        model,
+        price_model_name,
+        -- a refund gives money back, not tokens
+        case when not is_refund then input_tokens end as input_tokens,
+        case when not is_refund then cached_input_tokens end as cached_input_tokens,
+        case when not is_refund then cache_write_tokens end as cache_write_tokens,
+        case when not is_refund then output_tokens end as output_tokens,
+        amount_usd as billed_usd,
+        stated_usd is null as is_priced_from_list,
+        amount_usd is not null as is_amount_known
+    from lines
+    where not is_repeated
+
+),
+
+-- the line that speaks for its request: of the largest amount, then most tokens, then first
+ranked_lines as (
+
+    select
+        *,
+        row_number() over (
+            partition by bill_key
+            order by
+                amount_usd desc nulls last,
+                coalesce(input_tokens, 0) + coalesce(output_tokens, 0) desc,
+                load_number asc,
+                line_number asc
+        ) as line_rank
+    from lines
+    where is_repeated
+
+),
+
+summed_lines as (
+
+    select
+        bill_key,
+        max(issuer) as issuer,
+        max(request_id) as request_id,
+        max(case when line_rank = 1 then file_id end) as file_id,
+        max(case when line_rank = 1 then load_number end) as load_number,
+        min(billed_at) as billed_at,
+        max(case when line_rank = 1 then billed_model end) as billed_model,
+        max(case when line_rank = 1 then model end) as model,
+        max(case when line_rank = 1 then price_model_name end) as price_model_name,
+        sum(case when not is_refund then input_tokens end) as input_tokens,
+        sum(case when not is_refund then cached_input_tokens end) as cached_input_tokens,
+        sum(case when not is_refund then cache_write_tokens end) as cache_write_tokens,
+        sum(case when not is_refund then output_tokens end) as output_tokens,
+        sum(amount_usd) as billed_usd,
+        bool_or(stated_usd is null) as is_priced_from_list,
+        bool_and(amount_usd is not null) as is_amount_known
+    from ranked_lines
+    group by 1
+
+),
+
+both_kinds as (
+
+    select * from single_lines
+
+    union all
+
+    select * from summed_lines
+
+),
+
+summed as (
+
+    select
+        bill_key,
+        issuer,
+        request_id,
+        file_id,
+        load_number,
+        billed_at,
+        cast(billed_at as date) as billed_date,
+        billed_model,
+        model,
+        price_model_name,
+        cast(input_tokens as bigint) as input_tokens,
+        cast(cached_input_tokens as bigint) as cached_input_tokens,
+        cast(cache_write_tokens as bigint) as cache_write_tokens,
+        cast(output_tokens as bigint) as output_tokens,
+        cast(billed_usd as decimal(30, 18)) as billed_usd,
+        is_priced_from_list,
+        is_amount_known
+    from both_kinds
+
+)
+
+select * from summed

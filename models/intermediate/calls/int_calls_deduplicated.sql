@@ -1,0 +1,47 @@
+-- One row per logged call, and whether it logs a request that an earlier row logs already.
+
+with
+
+calls as (
+
+    select * from {{ ref('stg_application__token_usage') }}
+
+),
+
+-- as with bill lines, only the few ids that are there twice need the window
+repeated_requests as (
+
+    select request_id
+    from calls
+    where request_id is not null
+    group by 1
+    having count(*) > 1
+
+),
+
+ordered_calls as (
+
+    select
+        calls.usage_id,
+        row_number() over (
+            partition by calls.request_id
+            order by calls.logged_at asc nulls last, {{ bytewise('calls.usage_id') }} asc
+        ) as log_number
+    from calls
+    inner join repeated_requests
+        on calls.request_id = repeated_requests.request_id
+
+),
+
+deduplicated as (
+
+    select
+        calls.*,
+        coalesce(ordered_calls.log_number > 1, false) as is_duplicate_log
+    from calls
+    left join ordered_calls
+        on calls.usage_id = ordered_calls.usage_id
+
+)
+
+select * from deduplicated

@@ -1,0 +1,70 @@
+-- One row per logged call, with its logged amount: the log's own, or the list price of its
+-- tokens for a provider call that was logged without a cost.
+-- A table, because the matching and the comparison both read it.
+
+{{ config(materialized='table') }}
+
+with
+
+calls as (
+
+    select * from {{ ref('int_calls_deduplicated') }}
+
+),
+
+names as (
+
+    select * from {{ ref('int_models_named') }}
+
+),
+
+non_api_actions as (
+
+    select * from {{ ref('non_api_actions') }}
+
+),
+
+prices as (
+
+    select * from {{ ref('int_prices_in_force') }}
+
+),
+
+named as (
+
+    select
+        calls.*,
+        names.model,
+        names.price_model_name,
+        non_api_actions.action_type is null as is_provider_call
+    from calls
+    left join names
+        on calls.logged_model = names.model_written
+    left join non_api_actions
+        on calls.action_type = non_api_actions.action_type
+
+),
+
+priced as (
+
+    select
+        named.*,
+        coalesce(named.stated_usd, {{ list_price_usd('named', 'prices') }}) as logged_usd,
+        case
+            when named.stated_usd is not null then 'calculated'
+            when {{ list_price_usd('named', 'prices') }} is not null then 'price_list'
+        end as logged_cost_basis
+    from named
+    left join prices
+        on
+            named.stated_usd is null
+            and named.is_provider_call
+            and named.price_model_name = prices.model_name
+            and named.logged_at >= prices.valid_from
+            and named.logged_at < prices.valid_to
+            and named.input_tokens >= prices.min_input_tokens
+            and named.input_tokens < prices.next_min_input_tokens
+
+)
+
+select * from priced

@@ -1,0 +1,31 @@
+-- One row per logged call whose request id is billed.
+
+with
+
+calls as (
+
+    select * from {{ ref('int_calls_priced') }}
+    where not is_duplicate_log
+
+),
+
+billed_requests as (
+
+    select * from {{ ref('int_billed_requests_summed') }}
+
+),
+
+-- should two issuers bill one id, the first by name is the call's; the other is unexplained
+matched as (
+
+    select
+        calls.usage_id,
+        min({{ bytewise('billed_requests.bill_key') }}) as bill_key
+    from calls
+    inner join billed_requests
+        on calls.request_id = billed_requests.request_id
+    group by 1
+
+)
+
+select * from matched

@@ -1,0 +1,90 @@
+-- One row per logged call, and per billed request that no log explains, with its difference
+-- and the facts that decide its status.
+
+with
+
+sides as (
+
+    select * from {{ ref('int_sides_priced') }}
+
+),
+
+duplicate_logs_billed as (
+
+    select * from {{ ref('int_duplicate_logs_billed') }}
+
+),
+
+files as (
+
+    select * from {{ ref('stg_loader__loaded_files') }}
+
+),
+
+days_covered as (
+
+    select
+        usage_date,
+        max(last_loaded_at) as last_loaded_at
+    from {{ ref('int_days_covered') }}
+    group by 1
+
+),
+
+gathered as (
+
+    select
+        sides.*,
+        files.loaded_at as reconciled_at,
+        days_covered.usage_date is not null as is_covered,
+        -- old enough for the bill that covers its day to have it
+        coalesce(
+            sides.logged_at < days_covered.last_loaded_at
+            - interval '1' hour * {{ var('settle_hours') }},
+            false
+        ) as is_settled,
+        -- the request is paid for already, on the row of its first log
+        case
+            when duplicate_logs_billed.usage_id is not null then cast(0 as decimal(30, 18))
+            else sides.billed_usd
+        end as counted_billed_usd,
+        sides.is_logged and not sides.is_billed and not sides.is_provider_call
+            as is_other_action
+    from sides
+    left join duplicate_logs_billed
+        on sides.usage_id = duplicate_logs_billed.usage_id
+    left join files
+        on coalesce(sides.load_number, duplicate_logs_billed.load_number) = files.load_number
+    left join days_covered
+        on sides.usage_date = days_covered.usage_date
+
+),
+
+subtracted as (
+
+    select
+        *,
+        (is_logged and logged_usd is null and not is_other_action)
+        or (is_billed and not is_amount_known) as is_amount_missing,
+        cast(
+            coalesce(counted_billed_usd, 0) - coalesce(logged_usd, 0) as decimal(30, 18)
+        ) as known_difference_usd
+    from gathered
+
+),
+
+compared as (
+
+    select
+        *,
+        case when not is_amount_missing then known_difference_usd end as difference_usd,
+        abs(known_difference_usd)
+        <= cast({{ var('tolerance_pct') }} as decimal(6, 4)) * abs(logged_usd)
+            as is_within_percent,
+        abs(known_difference_usd) <= cast({{ var('tolerance_usd') }} as decimal(18, 6))
+            as is_within_amount
+    from subtracted
+
+)
+
+select * from compared

@@ -1,0 +1,95 @@
+-- One row per logged call, and per billed request that no log explains: both sides.
+
+with
+
+calls as (
+
+    select * from {{ ref('int_calls_priced') }}
+
+),
+
+billed_requests as (
+
+    select * from {{ ref('int_billed_requests_summed') }}
+
+),
+
+matched as (
+
+    select * from {{ ref('int_calls_matched') }}
+
+),
+
+matched_calls as (
+
+    select
+        calls.*,
+        matched.bill_key,
+        matched.match_method
+    from calls
+    left join matched
+        on calls.usage_id = matched.usage_id
+
+),
+
+joined as (
+
+    select
+        -- what is there
+        calls.usage_id is not null as is_logged,
+        billed_requests.bill_key is not null as is_billed,
+        coalesce(calls.is_duplicate_log, false) as is_duplicate_log,
+        coalesce(calls.is_provider_call, true) as is_provider_call,
+        calls.match_method,
+
+        -- ids
+        coalesce('usage:' || calls.usage_id, billed_requests.bill_key)
+            as reconciliation_key,
+        calls.usage_id,
+        coalesce(calls.request_id, billed_requests.request_id) as request_id,
+        billed_requests.issuer,
+        billed_requests.file_id,
+        billed_requests.load_number,
+        calls.user_id,
+        calls.action_type,
+
+        -- times
+        calls.logged_at,
+        billed_requests.billed_at,
+        coalesce(calls.usage_date, billed_requests.billed_date) as usage_date,
+
+        -- models
+        calls.logged_model,
+        billed_requests.billed_model,
+        coalesce(calls.model, billed_requests.model) as model,
+
+        -- tokens
+        calls.input_tokens as logged_input_tokens,
+        calls.output_tokens as logged_output_tokens,
+        billed_requests.input_tokens as billed_input_tokens,
+        billed_requests.cached_input_tokens as billed_cached_input_tokens,
+        billed_requests.output_tokens as billed_output_tokens,
+
+        -- money
+        calls.logged_usd,
+        calls.logged_cost_basis,
+        billed_requests.billed_usd,
+        billed_requests.is_priced_from_list,
+        billed_requests.is_amount_known,
+
+        -- what the list price is taken of: billed tokens where there are any, else logged ones
+        coalesce(billed_requests.price_model_name, calls.price_model_name)
+            as price_model_name,
+        coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
+        coalesce(billed_requests.input_tokens, billed_requests.output_tokens) is not null
+            as is_priced_by_bill,
+        calls.cached_input_tokens as logged_cached_input_tokens,
+        calls.cache_write_tokens as logged_cache_write_tokens,
+        billed_requests.cache_write_tokens as billed_cache_write_tokens
+    from matched_calls as calls
+    full outer join billed_requests
+        on calls.bill_key = billed_requests.bill_key
+
+)
+
+select * from joined

@@ -1,0 +1,58 @@
+-- One row per row of token_usage, with what the bill says of it.
+
+with
+
+token_usage as (
+
+    select * from {{ source('raw', 'token_usage') }}
+
+),
+
+reconciled as (
+
+    select * from {{ ref('reconciled_requests') }}
+    where usage_id is not null
+
+),
+
+final as (
+
+    select
+        token_usage.id,
+        token_usage.user_id,
+        token_usage.action_type,
+        token_usage.model_used,
+        token_usage.tokens_used,
+        token_usage.input_tokens,
+        token_usage.output_tokens,
+        token_usage.cached_input_tokens,
+        token_usage.cache_write_tokens,
+        token_usage.reasoning_tokens,
+        token_usage.audio_seconds,
+        token_usage.success,
+        token_usage.error_message,
+        token_usage.created_at,
+        token_usage.calculated_cost_cents,
+        token_usage.openai_request_id,
+        token_usage.openai_created,
+        token_usage.system_fingerprint,
+        token_usage.service_tier,
+        token_usage.is_batch,
+        token_usage.is_cache_hit,
+        token_usage.region,
+        token_usage.project_id,
+        token_usage.api_key_id,
+        token_usage.file_id,
+        token_usage.line_number,
+        cast(reconciled.billed_usd * 100 as decimal(30, 18)) as actual_cost_cents,
+        case when reconciled.billed_usd is not null then reconciled.reconciled_at end
+            as reconciled_at,
+        reconciled.reconciliation_status,
+        reconciled.status_reason
+    from token_usage
+    inner join reconciled
+        on token_usage.id = reconciled.usage_id
+
+)
+
+select * from final

@@ -1,0 +1,42 @@
+-- One row per call that our application logged.
+
+with
+
+source as (
+
+    select * from {{ source('raw', 'token_usage') }}
+
+),
+
+renamed as (
+
+    select
+        -- ids
+        id as usage_id,
+        nullif(trim(openai_request_id), '') as request_id,
+        user_id,
+        file_id,
+        line_number,
+
+        -- what was called
+        action_type,
+        nullif(trim(model_used), '') as logged_model,
+
+        -- tokens
+        input_tokens,
+        output_tokens,
+        cached_input_tokens,
+        cache_write_tokens,
+
+        -- money: the log keeps US cents
+        cast(calculated_cost_cents * 0.01 as decimal(30, 18)) as stated_usd,
+
+        -- times
+        created_at as logged_at,
+        cast(created_at as date) as usage_date
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,202 @@
+"""Load files into the schema `raw`: `python scripts/load.py FILES… [--target T]`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.table import Table
+
+from loader import parse, usage_view
+from loader.errors import UnusableInput, WarehouseFailed
+from loader.formats import all_formats
+from loader.parse import Staged
+from loader.source import open_source
+from loader.warehouse import open_warehouse
+
+SHOWN_REJECTS = 5
+
+
+def load_files(
+    names: list[str],
+    *,
+    target: str | None = None,
+    as_format: str | None = None,
+    issuer: str | None = None,
+    dry_run: bool = False,
+    console: Console,
+) -> list[dict]:
+    """Check every file, then load them in the order given; one summary per file.
+
+    `dry_run` checks and reports, and opens no warehouse. Raises UnusableInput (nothing was
+    loaded) or WarehouseFailed (files before the failing one are loaded, it and later ones not).
+    """
+    with tempfile.TemporaryDirectory(prefix="token-reconciliation-") as temporary:
+        folder = Path(temporary)
+        staging = parse.connect(folder)
+        checked: list[Staged] = []
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as progress:
+            for position, name in enumerate(names):
+                own_folder = folder / str(position)
+                own_folder.mkdir()
+                size = Path(name).stat().st_size if Path(name).is_file() else None
+                task = progress.add_task(f"Reading {name}", total=size)
+                source = open_source(
+                    name, own_folder, lambda done, task=task: progress.advance(task, done)
+                )
+                progress.update(task, description=f"Checking {name}")
+                checked.append(
+                    parse.stage(staging, source, own_folder, f"file_{position}", as_format, issuer)
+                )
+        summaries = []
+        if dry_run:
+            for staged in checked:
+                rows = parse.first_rows(staging, staged, 3)
+                summaries.append(_summary(staging, staged, "checked") | {"first_rows": rows})
+            return summaries
+        with open_warehouse(target) as warehouse:
+            for staged in checked:
+                with console.status(f"Loading {staged.source.name}"):
+                    is_new = warehouse.write(staging, staged)
+                outcome = "loaded" if is_new else "already loaded"
+                summaries.append(_summary(staging, staged, outcome))
+        return summaries
+
+
+def _summary(staging, staged: Staged, outcome: str) -> dict:
+    return {
+        "file": staged.source.name,
+        "outcome": outcome,
+        "file_id": staged.source.file_id,
+        "format": staged.format.name,
+        "issuer": staged.issuer,
+        "line_count": staged.line_count,
+        "accepted_line_count": staged.accepted_line_count,
+        "rejected_line_count": staged.rejected_line_count,
+        "accepted_usd": f"{staged.accepted_usd:f}",
+        "first_at": staged.first_at,
+        "last_at": staged.last_at,
+        "ignored_columns": list(staged.ignored_columns),
+        "first_rejected_lines": [
+            {"line_number": number, "reason": reason, "column": column, "raw_line": raw}
+            for number, reason, column, raw in parse.first_rejects(staging, staged, SHOWN_REJECTS)
+        ],
+    }
+
+
+def print_summary(console: Console, summary: dict) -> None:
+    """Say what became of one file."""
+    outcome = summary["outcome"]
+    console.print(
+        f"[bold]{_plain(summary['file'])}[/]: {outcome}"
+        + (" (the same bytes; nothing changed)" if outcome == "already loaded" else "")
+        + f" as {summary['format']}, {summary['line_count']:,} lines: "
+        f"{summary['accepted_line_count']:,} accepted, "
+        f"{summary['rejected_line_count']:,} rejected; "
+        f"{_usd(summary['accepted_usd'])}, {summary['first_at']} to {summary['last_at']} UTC"
+    )
+    if summary["ignored_columns"]:
+        names = ", ".join(summary["ignored_columns"])
+        console.print(f"  columns not used: {_plain(names[:500])}")
+    for row in summary["first_rejected_lines"]:
+        column = f" in column {row['column']}" if row["column"] else ""
+        raw = " ".join((row["raw_line"] or "").split())[:160]
+        console.print(
+            f"  line {row['line_number']}: [yellow]{row['reason']}[/]{_plain(column)}: {_plain(raw)}"
+        )
+    hidden = summary["rejected_line_count"] - len(summary["first_rejected_lines"])
+    if hidden > 0:
+        console.print(f"  … and {hidden:,} more, all in raw.rejected_lines")
+    if rows := summary.get("first_rows"):
+        table = Table(*rows[0], title="first rows", title_justify="left")
+        for row in rows:
+            table.add_row(*(_plain("" if value is None else str(value)) for value in row.values()))
+        console.print(table)
+
+
+def _plain(text: str) -> str:
+    """Text of a user's file, shown as it is: no markup, no control characters."""
+    shown = "".join(char if char.isprintable() else "�" for char in text)
+    return shown.replace("[", r"\[")
+
+
+def _usd(amount: str) -> str:
+    whole, _, decimals = amount.partition(".")
+    decimals = decimals.rstrip("0").ljust(2, "0")
+    return f"${int(whole):,}.{decimals}" if not whole.startswith("-") else f"-${int(whole[1:]):,}.{decimals}"
+
+
+def exit_with(error: UnusableInput | WarehouseFailed) -> None:
+    """Print an error for a person, and leave with its exit status."""
+    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {_plain(str(error))}")
+    sys.exit(error.exit_code)
+
+
+def stop_on_signals() -> None:
+    """Let a terminated command clean up after itself, as an interrupted one does."""
+
+    def leave(signum: int, _frame: object) -> None:
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@click.option("--target", help="Target of the dbt profile; by default the profile's own.")
+@click.option(
+    "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
+)
+@click.option("--issuer", help="Who sent the bill, instead of what the format says.")
+@click.option("--dry-run", is_flag=True, help="Check and report; write nothing.")
+@click.option(
+    "--usage-table",
+    metavar="SCHEMA.TABLE",
+    help="Make raw.token_usage a view over the application's own table instead.",
+)
+def main(files, target, as_format, issuer, dry_run, usage_table) -> None:
+    """Load bills and logs (CSV, TSV or Parquet, plain, .gz or .zst; - is standard input)."""
+    stop_on_signals()
+    console = Console(highlight=False, soft_wrap=True)
+    if not files and not usage_table:
+        raise click.UsageError("Name at least one file, or --usage-table SCHEMA.TABLE.")
+    try:
+        if usage_table:
+            if dry_run:
+                raise UnusableInput("--usage-table writes a view; it has no --dry-run.")
+            with open_warehouse(target) as warehouse:
+                mapped, missing = usage_view.create(warehouse, usage_table)
+            console.print(
+                f"raw.token_usage is now a view over {_plain(usage_table)}: "
+                f"{len(mapped)} columns of it used, {len(missing)} missing ones null"
+                + (f" ({', '.join(missing)})" if missing else "")
+            )
+        if files:
+            summaries = load_files(
+                list(files),
+                target=target,
+                as_format=as_format,
+                issuer=issuer,
+                dry_run=dry_run,
+                console=console,
+            )
+            for summary in summaries:
+                print_summary(console, summary)
+    except (UnusableInput, WarehouseFailed) as error:
+        exit_with(error)
+
+
+if __name__ == "__main__":
+    main()

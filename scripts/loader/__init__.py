@@ -1,0 +1,1 @@
+"""From a file to typed rows in the schema `raw`: formats, source, parse, warehouse."""

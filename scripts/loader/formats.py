@@ -1,0 +1,168 @@
+"""The file formats, read from formats.toml, and which of them a header fits."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from loader.errors import UnusableInput
+
+
+@dataclass(frozen=True)
+class Column:
+    """One target column: its type, and the header names that may hold it, best first."""
+
+    type: str
+    names: tuple[str, ...]
+    plus: tuple[str, ...] = ()
+    scale: int = 1
+    json: tuple[str, ...] = ()
+    blank: tuple[str, ...] = ()
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A declared file format. A requirement is a tuple of alternatives, each a tuple of columns."""
+
+    name: str
+    table: str
+    grain: str
+    issuer: str
+    time: str
+    required_columns: tuple[tuple[tuple[str, ...], ...], ...]
+    required_values: tuple[tuple[tuple[str, ...], ...], ...]
+    columns: dict[str, Column]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A format laid over one header: which position of a line holds which column."""
+
+    format: Format
+    header: tuple[str, ...]
+    positions: dict[str, int]
+    """target column -> position of the header name that won"""
+    plus_positions: dict[str, tuple[int, ...]]
+    ignored: tuple[str, ...] = field(default=())
+    """header names that no column of the format uses"""
+
+
+def normalise(name: str) -> str:
+    """A header name without case, blanks, "-" and "_"."""
+    return "".join(char for char in name.lower() if char not in " -_\t\ufeff")
+
+
+@cache
+def all_formats() -> dict[str, Format]:
+    """Every declared format by name, in the order in which headers are tried."""
+    declared = tomllib.loads(Path(__file__).with_name("formats.toml").read_text("utf-8"))
+    return {name: _format(name, entry) for name, entry in declared.items()}
+
+
+def lay_out(header: tuple[str, ...], as_format: str | None, where: str) -> Layout:
+    """The layout of a header: of the format asked for, else of the first format that it fits.
+
+    Raises UnusableInput when no format fits, naming the columns the nearest one misses.
+    """
+    formats = all_formats()
+    candidates = [formats[as_format]] if as_format else list(formats.values())
+    names = {normalise(name) for name in header}
+    for candidate in candidates:
+        if not _missing(candidate, names):
+            return _layout(candidate, header, where)
+    # the fewest columns missing; a tie goes to the format that knows more of the header
+    nearest = min(
+        candidates,
+        key=lambda known: (len(_missing(known, names)), -len(names & _known_names(known))),
+    )
+    missing = "; ".join(_missing(nearest, names))
+    shown = ", ".join(header[:30])[:500]
+    raise UnusableInput(
+        f"{where}: the header fits no known format. The nearest is {nearest.name}, "
+        f"which also needs: {missing}. The header reads: {shown}. "
+        f"Rename the columns, or say --as FORMAT (one of {', '.join(formats)})."
+    )
+
+
+def _format(name: str, entry: dict) -> Format:
+    columns = {
+        target: Column(
+            **{key: tuple(val) if isinstance(val, list) else val for key, val in spec.items()}
+        )
+        for target, spec in entry["columns"].items()
+    }
+    return Format(
+        name=name,
+        table=entry["table"],
+        grain=entry["grain"],
+        issuer=entry["issuer"],
+        time=entry["time"],
+        required_columns=tuple(_requirement(text) for text in entry["required_columns"]),
+        required_values=tuple(_requirement(text) for text in entry["required_values"]),
+        columns=columns,
+    )
+
+
+def _requirement(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(column.strip() for column in alternative.split("+"))
+        for alternative in text.split("|")
+    )
+
+
+def _known_names(known: Format) -> set[str]:
+    return {
+        normalise(name) for column in known.columns.values() for name in column.names + column.plus
+    }
+
+
+def _missing(known: Format, names: set[str]) -> list[str]:
+    """The requirements a header does not meet, in words."""
+
+    def has(target: str) -> bool:
+        return any(normalise(name) in names for name in known.columns[target].names)
+
+    def words(target: str) -> str:
+        return " | ".join(known.columns[target].names)
+
+    return [
+        " or ".join(" and ".join(words(target) for target in alt) for alt in requirement)
+        for requirement in known.required_columns
+        if not any(all(has(target) for target in alt) for alt in requirement)
+    ]
+
+
+def _layout(known: Format, header: tuple[str, ...], where: str) -> Layout:
+    by_name: dict[str, int] = {}
+    wanted = _known_names(known)
+    for position, raw in enumerate(header):
+        name = normalise(raw)
+        if name in by_name and name in wanted:
+            raise UnusableInput(
+                f"{where}: column {raw!r} stands twice in the header (positions "
+                f"{by_name[name] + 1} and {position + 1}), so its value is ambiguous. "
+                "Remove or rename one of them."
+            )
+        by_name.setdefault(name, position)
+
+    def position_of(names: Iterable[str]) -> int | None:
+        return next((by_name[normalise(n)] for n in names if normalise(n) in by_name), None)
+
+    positions = {
+        target: position
+        for target, column in known.columns.items()
+        if (position := position_of(column.names)) is not None
+    }
+    plus = {
+        target: tuple(by_name[normalise(n)] for n in column.plus if normalise(n) in by_name)
+        for target, column in known.columns.items()
+        if column.plus
+    }
+    used = set(positions.values()) | {position for found in plus.values() for position in found}
+    ignored = tuple(name for position, name in enumerate(header) if position not in used)
+    return Layout(known, header, positions, plus, ignored)

@@ -1,0 +1,106 @@
+"""Load, build, and say whether the bill is right: `python scripts/reconcile.py [FILES…]`."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+import verdict
+from load import exit_with, load_files, print_summary, stop_on_signals
+from loader.errors import UnusableInput, WarehouseFailed
+from loader.formats import all_formats
+from loader.warehouse import PROJECT, open_warehouse, profile_target
+
+UNHEALTHY = 3
+
+
+@click.command()
+@click.argument("files", nargs=-1)
+@click.option("--target", help="Target of the dbt profile; by default the profile's own.")
+@click.option(
+    "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
+)
+@click.option("--issuer", help="Who sent the bill, instead of what the format says.")
+@click.option("--dry-run", is_flag=True, help="Check the files and report; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when some month is not healthy.")
+def main(files, target, as_format, issuer, dry_run, as_json, strict) -> None:
+    """Load FILES, run `dbt build` and print the verdict; without FILES rebuild and print only."""
+    stop_on_signals()
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
+    result: dict = {"files": []}
+    try:
+        name, _ = profile_target(target)
+        if files:
+            result["files"] = load_files(
+                list(files),
+                target=name,
+                as_format=as_format,
+                issuer=issuer,
+                dry_run=dry_run,
+                console=console,
+            )
+            if not as_json:
+                for summary in result["files"]:
+                    print_summary(console, summary)
+        if not dry_run:
+            with open_warehouse(name):
+                pass  # so that the raw tables are there, also before the first load
+            build(name, console)
+            with open_warehouse(name) as warehouse:
+                result |= verdict.fetch(warehouse)
+    except (UnusableInput, WarehouseFailed) as error:
+        exit_with(error)
+    if as_json:
+        click.echo(json.dumps(result, default=str, indent=2))
+    elif not dry_run:
+        verdict.show(console, result, name)
+    months = result.get("months", [])
+    if strict and any(month["verdict"] != "healthy" for month in months):
+        sys.exit(UNHEALTHY)
+
+
+def build(target: str, console: Console) -> None:
+    """Run `dbt build`, without the unit tests (they test the models, not the data).
+
+    Raises WarehouseFailed with what dbt says of every node that failed.
+    """
+    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
+    command += ["--target", target, "--exclude-resource-type", "unit_test"]
+    said: list[str] = []
+    with (
+        Progress(
+            TextColumn("Building the marts"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as progress,
+        subprocess.Popen(
+            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running,
+    ):
+        task = progress.add_task("build", total=None)
+        for line in running.stdout:
+            said.append(line)
+            if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):
+                progress.update(task, total=int(found[2]), advance=1)
+    if running.returncode:
+        text = "".join(said)
+        start = text.find("Completed with")
+        raise WarehouseFailed(
+            "dbt build failed, so the marts may be old. "
+            + (text[start:] if start >= 0 else text)[-4000:].strip()
+        )
+
+
+if __name__ == "__main__":
+    main()

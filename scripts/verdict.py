@@ -1,0 +1,240 @@
+"""The verdict: what the marts say of each month, as data and as text for a terminal."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loader.warehouse import Warehouse
+
+LARGEST = 10
+STATUSES = ("matched", "discrepancy", "not_found", "pending", "not_applicable")
+COLOURS = {"healthy": "green", "needs_review": "yellow", "no_bill": "yellow"}
+
+HEALTH_COLUMNS = (
+    "usage_month",
+    "verdict",
+    "billed_request_count",
+    "matched_count",
+    "discrepancy_count",
+    "duplicate_log_count",
+    "not_found_count",
+    "pending_count",
+    "missing_from_bill_count",
+    "rejected_line_count",
+    "match_rate",
+    "discrepancy_rate",
+    "not_found_rate",
+    "logged_usd",
+    "billed_usd",
+    "not_found_usd",
+    "difference_usd",
+    "drift_pct",
+    "is_drifting",
+)
+
+DISCREPANCY_COLUMNS = (
+    "reconciliation_key",
+    "usage_date",
+    "model",
+    "reconciliation_status",
+    "status_reason",
+    "logged_usd",
+    "billed_usd",
+    "difference_usd",
+)
+
+ADVICE = {
+    "no_bill": "No bill is loaded for this month: export it and load it.",
+    "nothing_logged": "The log knows none of the billed requests: check that the application logs "
+    "request ids, and that bill and log are of the same account and period.",
+    "prices_out_of_date": "Three in ten requests or more differ: compare the prices that the "
+    "application calculates with to the mart model_prices.",
+    "drifting": "The rows add up to more than their tolerances hide: see which model drifts in "
+    "reconciliation_summary, and compare its price in model_prices.",
+    "healthy": "Nothing to do.",
+}
+
+
+def fetch(warehouse: Warehouse) -> dict[str, Any]:
+    """The months with their statuses, and the largest discrepancies; money as exact text."""
+    months = _rows(warehouse, "reconciliation_health", HEALTH_COLUMNS, "order by usage_month")
+    statuses = _records(
+        warehouse,
+        "select usage_month, reconciliation_status, sum(request_count), sum(logged_usd), "
+        "sum(billed_usd), sum(difference_usd) from reconciliation.reconciliation_summary "
+        "group by 1, 2",
+        (
+            "usage_month",
+            "reconciliation_status",
+            "request_count",
+            "logged_usd",
+            "billed_usd",
+            "difference_usd",
+        ),
+    )
+    for month in months:
+        own = [row for row in statuses if row["usage_month"] == month["usage_month"]]
+        own.sort(key=lambda row: STATUSES.index(row["reconciliation_status"]))
+        month["statuses"] = [
+            {
+                key: int(value) if key == "request_count" else value
+                for key, value in row.items()
+                if key != "usage_month"
+            }
+            for row in own
+        ]
+        month["what_to_do"] = advice(month)
+    largest = _rows(
+        warehouse,
+        "discrepancies",
+        DISCREPANCY_COLUMNS,
+        "order by abs(coalesce(difference_usd, 0)) desc, reconciliation_key "
+        f"limit {LARGEST}",
+    )
+    return {"months": months, "largest_discrepancies": largest}
+
+
+def advice(month: dict[str, Any]) -> str:
+    """One line on what to do about a month."""
+    if month["verdict"] != "needs_review":
+        return ADVICE[month["verdict"]]
+    findings = [
+        f"{int(month[column]):,} {words}"
+        for column, words in (
+            ("discrepancy_count", "outside the tolerance"),
+            ("not_found_count", "billed but not logged"),
+            ("missing_from_bill_count", "missing from the bill"),
+            ("rejected_line_count", "lines rejected"),
+        )
+        if month[column]
+    ]
+    return f"Look at the mart discrepancies, largest first: {', '.join(findings) or 'unmatched rows'}."
+
+
+def show(console: Console, result: dict[str, Any], target: str) -> None:
+    """Print the verdict for a person."""
+    months = result["months"]
+    if not months:
+        console.print(
+            "Nothing is loaded yet. Name a bill and a log: "
+            "python scripts/reconcile.py bill.csv token_usage.csv"
+        )
+        return
+    for month in months:
+        _show_month(console, month)
+    if result["largest_discrepancies"]:
+        _print_table(console, _largest_table(result["largest_discrepancies"]))
+    query = "select * from reconciliation.discrepancies order by abs(difference_usd) desc"
+    console.print(
+        "\n[bold]Where to look next[/]\n"
+        f"  every row somebody must look at    {query}\n"
+        "  a month's dollars, model by model  select * from reconciliation.reconciliation_summary\n"
+        "  one call, both sides, its reason   select * from reconciliation.reconciled_requests\n"
+        "  what became of each file           select * from reconciliation.loaded_files\n"
+        f"  (dbt target {target}; statuses and reasons: docs/statuses.md)"
+    )
+
+
+def _show_month(console: Console, month: dict[str, Any]) -> None:
+    colour = COLOURS.get(month["verdict"], "red")
+    name = f"{date.fromisoformat(month['usage_month']):%B %Y}" if month["usage_month"] else "No date"
+    console.print(f"\n[bold]{name}: [{colour}]{month['verdict']}[/][/]  {month['what_to_do']}")
+    drift = _percent(month["drift_pct"])
+    console.print(
+        f"  estimated {_usd(month['logged_usd'])}, actual {_usd(month['billed_usd'])}, "
+        f"difference {_usd(month['difference_usd'], signed=True)}; drift {drift} over the rows "
+        f"that both sides know{' (too much)' if month['is_drifting'] else ''}"
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("  status")
+    for heading in ("requests", "logged", "billed", "difference"):
+        table.add_column(heading, justify="right")
+    for row in month["statuses"]:
+        table.add_row(
+            "  " + row["reconciliation_status"],
+            f"{row['request_count']:,}",
+            _usd(row["logged_usd"]),
+            _usd(row["billed_usd"]),
+            _usd(row["difference_usd"], signed=True),
+        )
+    _print_table(console, table)
+    if month["rejected_line_count"]:
+        console.print(
+            f"  {month['rejected_line_count']:,} lines could not be read: see raw.rejected_lines"
+        )
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table whole, however narrow the terminal or pipe: cut figures mislead."""
+    wide = Console(
+        file=console.file, width=max(console.width, 180), force_terminal=console.is_terminal
+    )
+    wide.print(table)
+
+
+def _largest_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2),
+        title=f"\nThe {len(rows)} largest discrepancies",
+        title_justify="left",
+        title_style="bold",
+    )
+    for heading in ("  date", "model", "status", "reason"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("logged", "billed", "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("reconciliation_key", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            f"  {row['usage_date'] or ''}",
+            Text(row["model"] or ""),
+            row["reconciliation_status"],
+            row["status_reason"],
+            _usd(row["logged_usd"]),
+            _usd(row["billed_usd"]),
+            _usd(row["difference_usd"], signed=True),
+            Text(row["reconciliation_key"]),
+        )
+    return table
+
+
+def _rows(warehouse: Warehouse, mart: str, columns: tuple[str, ...], rest: str) -> list[dict]:
+    sql = f"select {', '.join(columns)} from reconciliation.{mart} {rest}"
+    return _records(warehouse, sql, columns)
+
+
+def _records(warehouse: Warehouse, sql: str, columns: tuple[str, ...]) -> list[dict]:
+    return [
+        dict(zip(columns, (_plain(value) for value in row), strict=True))
+        for row in warehouse.query(sql)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: dates as ISO text, decimals as exact text."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value
+
+
+def _usd(amount: str | None, *, signed: bool = False) -> str:
+    """USD to six decimals for reading; the marts and --json have all eighteen."""
+    if amount is None:
+        return "-"
+    value = Decimal(amount)
+    sign = "-" if value < 0 else "+" if signed and value > 0 else ""
+    return f"{sign}${abs(value):,.6f}"
+
+
+def _percent(ratio: str | None) -> str:
+    return "-" if ratio is None else f"{Decimal(ratio):+.2%}"
