@@ -135,7 +135,11 @@ def _plain(text: str) -> str:
 def _usd(amount: str) -> str:
     whole, _, decimals = amount.partition(".")
     decimals = decimals.rstrip("0").ljust(2, "0")
-    return f"${int(whole):,}.{decimals}" if not whole.startswith("-") else f"-${int(whole[1:]):,}.{decimals}"
+    return (
+        f"${int(whole):,}.{decimals}"
+        if not whole.startswith("-")
+        else f"-${int(whole[1:]):,}.{decimals}"
+    )
 
 
 def exit_with(error: UnusableInput | WarehouseFailed) -> None:

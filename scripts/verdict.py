@@ -94,8 +94,7 @@ def fetch(warehouse: Warehouse) -> dict[str, Any]:
         warehouse,
         "discrepancies",
         DISCREPANCY_COLUMNS,
-        "order by abs(coalesce(difference_usd, 0)) desc, reconciliation_key "
-        f"limit {LARGEST}",
+        f"order by abs(coalesce(difference_usd, 0)) desc, reconciliation_key limit {LARGEST}",
     )
     return {"months": months, "largest_discrepancies": largest}
 
@@ -114,7 +113,9 @@ def advice(month: dict[str, Any]) -> str:
         )
         if month[column]
     ]
-    return f"Look at the mart discrepancies, largest first: {', '.join(findings) or 'unmatched rows'}."
+    return (
+        f"Look at the mart discrepancies, largest first: {', '.join(findings) or 'unmatched rows'}."
+    )
 
 
 def show(console: Console, result: dict[str, Any], target: str) -> None:
@@ -143,7 +144,9 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
 
 def _show_month(console: Console, month: dict[str, Any]) -> None:
     colour = COLOURS.get(month["verdict"], "red")
-    name = f"{date.fromisoformat(month['usage_month']):%B %Y}" if month["usage_month"] else "No date"
+    name = (
+        f"{date.fromisoformat(month['usage_month']):%B %Y}" if month["usage_month"] else "No date"
+    )
     console.print(f"\n[bold]{name}: [{colour}]{month['verdict']}[/][/]  {month['what_to_do']}")
     drift = _percent(month["drift_pct"])
     console.print(

@@ -197,9 +197,7 @@ def stage(
     return _finish(connection, source, layout, name, issuer, line, delimiter)
 
 
-def _parquet(
-    connection: duckdb.DuckDBPyConnection, source: Source
-) -> tuple[str, tuple[str, ...]]:
+def _parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, tuple[str, ...]]:
     path = _literal(str(source.path))
     try:
         described = connection.execute(f"describe select * from read_parquet({path})").fetchall()
@@ -539,7 +537,11 @@ class _RecordWriter:
     """Appends records to a Parquet file, a batch at a time."""
 
     SCHEMA = pyarrow.schema(
-        [("line_number", pyarrow.int64()), ("problem", pyarrow.string()), ("text", pyarrow.string())]
+        [
+            ("line_number", pyarrow.int64()),
+            ("problem", pyarrow.string()),
+            ("text", pyarrow.string()),
+        ]
     )
 
     def __init__(self, path: Path) -> None:

@@ -1,5 +1,5 @@
--- One row per line of a request-level bill, with the one use that is made of it: counted,
--- duplicate (the same line again in its file) or superseded (restated by a later file).
+-- One row per line of a request-level bill, with the one use that is made of it:
+-- counted, duplicate (again in its file) or superseded (restated by a later file).
 -- A table, because both the sums and the file totals read it.
 
 {{ config(materialized='table') }}
@@ -32,7 +32,7 @@ classified as (
         coalesce(repeated_lines.is_refund, lines.stated_usd < 0, false) as is_refund,
         case
             when repeated_lines.line_use is not null then repeated_lines.line_use
-            -- a line without id cannot be recognised in a later file, so the days decide
+            -- a line without id cannot be recognised in a later file: the days decide
             when
                 lines.request_id is null
                 and covered.last_load_number > lines.load_number

@@ -1,5 +1,5 @@
--- One row per counted line of a request-level bill, with its amount: what the line states, or
--- the list price of its tokens where it states none.
+-- One row per counted line of a request-level bill, with its amount: what the line
+-- states, or the list price of its tokens where it states none.
 
 with
 
@@ -38,7 +38,9 @@ priced as (
 
     select
         named.*,
-        coalesce(named.stated_usd, {{ list_price_usd('named', 'prices') }}) as amount_usd
+        coalesce(
+            named.stated_usd, {{ list_price_usd('named', 'prices') }}
+        ) as amount_usd
     from named
     left join prices
         on

@@ -1,4 +1,4 @@
--- One row per billed request: per issuer and request id, or per line where there is no id.
+-- One row per billed request: per issuer and request id, or per line without an id.
 -- A table, because four models read it and the windows behind it are dear.
 
 {{ config(materialized='table') }}
@@ -11,7 +11,11 @@ lines as (
         *,
         case
             when request_id is not null then 'bill:' || issuer || ':' || request_id
-            else 'line:' || file_id || ':' || cast(line_number as {{ dbt.type_string() }})
+            else
+                'line:'
+                || file_id
+                || ':'
+                || cast(line_number as {{ dbt.type_string() }})
         end as bill_key
     from {{ ref('int_bill_lines_priced') }}
 
@@ -42,7 +46,7 @@ single_lines as (
 
 ),
 
--- the line that speaks for its request: of the largest amount, then most tokens, then first
+-- the line that speaks for its request: largest amount, then most tokens, then first
 ranked_lines as (
 
     select
@@ -73,7 +77,8 @@ summed_lines as (
         max(case when line_rank = 1 then model end) as model,
         max(case when line_rank = 1 then price_model_name end) as price_model_name,
         sum(case when not is_refund then input_tokens end) as input_tokens,
-        sum(case when not is_refund then cached_input_tokens end) as cached_input_tokens,
+        sum(case when not is_refund then cached_input_tokens end)
+            as cached_input_tokens,
         sum(case when not is_refund then cache_write_tokens end) as cache_write_tokens,
         sum(case when not is_refund then output_tokens end) as output_tokens,
         sum(amount_usd) as billed_usd,

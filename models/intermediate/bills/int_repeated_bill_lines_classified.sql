@@ -1,5 +1,5 @@
--- One row per bill line whose request id stands on several lines of its issuer, with the
--- use made of it. Nearly every request has one line; only these need the windows below.
+-- One row per bill line whose request id stands on several lines of its issuer, with
+-- the use made of it. Nearly every request has one line and needs no window.
 
 with
 
@@ -30,7 +30,10 @@ copies as (
         lines.line_number,
         row_number() over (
             partition by
-                lines.load_number, lines.request_id, lines.billed_at, lines.billed_model,
+                lines.load_number,
+                lines.request_id,
+                lines.billed_at,
+                lines.billed_model,
                 lines.input_tokens, lines.cached_input_tokens, lines.cache_write_tokens,
                 lines.output_tokens, lines.reasoning_tokens, lines.total_tokens,
                 lines.stated_usd, lines.fee_usd, lines.endpoint, lines.request_status,

@@ -1,4 +1,4 @@
--- One row per logged call, and whether it logs a request that an earlier row logs already.
+-- One row per logged call, and whether an earlier row logs the same request.
 
 with
 
@@ -25,7 +25,8 @@ ordered_calls as (
         calls.usage_id,
         row_number() over (
             partition by calls.request_id
-            order by calls.logged_at asc nulls last, {{ bytewise('calls.usage_id') }} asc
+            order by
+                calls.logged_at asc nulls last, {{ bytewise('calls.usage_id') }} asc
         ) as log_number
     from calls
     inner join repeated_requests

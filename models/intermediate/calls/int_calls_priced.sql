@@ -1,5 +1,5 @@
--- One row per logged call, with its logged amount: the log's own, or the list price of its
--- tokens for a provider call that was logged without a cost.
+-- One row per logged call, with its logged amount: the log's own, or the list price of
+-- its tokens for a provider call that was logged without a cost.
 -- A table, because the matching and the comparison both read it.
 
 {{ config(materialized='table') }}
@@ -49,11 +49,7 @@ priced as (
 
     select
         named.*,
-        coalesce(named.stated_usd, {{ list_price_usd('named', 'prices') }}) as logged_usd,
-        case
-            when named.stated_usd is not null then 'calculated'
-            when {{ list_price_usd('named', 'prices') }} is not null then 'price_list'
-        end as logged_cost_basis
+        {{ list_price_usd('named', 'prices') }} as listed_usd
     from named
     left join prices
         on
@@ -65,6 +61,19 @@ priced as (
             and named.input_tokens >= prices.min_input_tokens
             and named.input_tokens < prices.next_min_input_tokens
 
+),
+
+based as (
+
+    select
+        *,
+        coalesce(stated_usd, listed_usd) as logged_usd,
+        case
+            when stated_usd is not null then 'calculated'
+            when listed_usd is not null then 'price_list'
+        end as logged_cost_basis
+    from priced
+
 )
 
-select * from priced
+select * from based

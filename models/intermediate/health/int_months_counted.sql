@@ -16,7 +16,8 @@ counted as (
         -- requests
         count(*) filter (where file_id is not null) as billed_request_count,
         count(*) filter (where reconciliation_status = 'matched') as matched_count,
-        count(*) filter (where status_reason = 'outside_tolerance') as discrepancy_count,
+        count(*) filter (where status_reason = 'outside_tolerance')
+            as discrepancy_count,
         count(*) filter (where status_reason = 'duplicate_log') as duplicate_log_count,
         count(*) filter (where reconciliation_status = 'not_found') as not_found_count,
         count(*) filter (where reconciliation_status = 'pending') as pending_count,
@@ -42,11 +43,15 @@ counted as (
             as decimal(30, 18)
         ) as matched_usd,
         cast(
-            sum(case when status_reason = 'outside_tolerance' then billed_usd else 0 end)
+            sum(
+                case when status_reason = 'outside_tolerance' then billed_usd else 0 end
+            )
             as decimal(30, 18)
         ) as discrepancy_usd,
         cast(
-            sum(case when reconciliation_status = 'not_found' then billed_usd else 0 end)
+            sum(
+                case when reconciliation_status = 'not_found' then billed_usd else 0 end
+            )
             as decimal(30, 18)
         ) as not_found_usd,
 
@@ -54,7 +59,9 @@ counted as (
         cast(
             sum(
                 case
-                    when reconciliation_status in ('matched', 'discrepancy') then logged_usd
+                    when
+                        reconciliation_status in ('matched', 'discrepancy')
+                        then logged_usd
                     else 0
                 end
             ) as decimal(30, 18)

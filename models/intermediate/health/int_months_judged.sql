@@ -1,5 +1,5 @@
--- One row per month with a row of either side or a rejected line: which claims of a healthy
--- month hold. Every threshold is a multiplication, so that engines agree at the boundary.
+-- One row per month with a row of either side or a rejected line: which claims of a
+-- healthy month hold. Every threshold is a multiplication, so that engines agree at it.
 
 with
 
@@ -66,7 +66,8 @@ judged as (
         discrepancy_count >= cast(0.30 as decimal(4, 2)) * billed_request_count
             as are_prices_out_of_date,
         abs(compared_difference_usd)
-        > cast({{ var('drift_tolerance_pct') }} as decimal(6, 4)) * abs(compared_logged_usd)
+        > cast({{ var('drift_tolerance_pct') }} as decimal(6, 4))
+        * abs(compared_logged_usd)
             as is_drifting,
         matched_count >= cast(0.95 as decimal(4, 2)) * billed_request_count
         and discrepancy_count < cast(0.05 as decimal(4, 2)) * billed_request_count

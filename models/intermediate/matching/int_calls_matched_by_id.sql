@@ -15,7 +15,7 @@ billed_requests as (
 
 ),
 
--- should two issuers bill one id, the first by name is the call's; the other is unexplained
+-- should two issuers bill one id, the first by name is the call's
 matched as (
 
     select

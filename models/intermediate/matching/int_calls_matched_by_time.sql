@@ -1,5 +1,5 @@
--- One row per logged call that no id explains but exactly one billed request does: the same
--- model and tokens, each the other's nearest in time. Equal distances are a tie and match none.
+-- One row per logged call that no id explains but exactly one billed request does: the
+-- same model and tokens, each the other's nearest in time. A tie matches none.
 
 with
 
@@ -59,7 +59,7 @@ matched as (
             and log_choices.input_tokens = bill_choices.input_tokens
             and log_choices.output_tokens = bill_choices.output_tokens
             and log_choices.chosen_at = bill_choices.happened_at
-            and bill_choices.chosen_at = log_choices.happened_at
+            and log_choices.happened_at = bill_choices.chosen_at
     where
         log_choices.row_count = 1
         and bill_choices.row_count = 1

@@ -1,5 +1,5 @@
--- One row per logged call, and per billed request that no log explains, with its difference
--- and the facts that decide its status.
+-- One row per logged call, and per billed request that no log explains, with its
+-- difference and the facts that decide its status.
 
 with
 
@@ -45,7 +45,9 @@ gathered as (
         ) as is_settled,
         -- the request is paid for already, on the row of its first log
         case
-            when duplicate_logs_billed.usage_id is not null then cast(0 as decimal(30, 18))
+            when
+                duplicate_logs_billed.usage_id is not null
+                then cast(0 as decimal(30, 18))
             else sides.billed_usd
         end as counted_billed_usd,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
@@ -54,7 +56,9 @@ gathered as (
     left join duplicate_logs_billed
         on sides.usage_id = duplicate_logs_billed.usage_id
     left join files
-        on coalesce(sides.load_number, duplicate_logs_billed.load_number) = files.load_number
+        on
+            coalesce(sides.load_number, duplicate_logs_billed.load_number)
+            = files.load_number
     left join days_covered
         on sides.usage_date = days_covered.usage_date
 

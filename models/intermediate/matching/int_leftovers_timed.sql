@@ -1,5 +1,5 @@
--- One row per side, kind of call (model, input and output tokens) and instant that no common
--- id explains: how many there are, and the nearest instants of the other side.
+-- One row per side, kind of call (model, input and output tokens) and instant that no
+-- common id explains: how many there are, and the nearest instants of the other side.
 
 with
 
@@ -79,13 +79,17 @@ timed as (
 
     select
         *,
-        max(case when side = 'bill' then happened_at end) over earlier as bill_before_at,
+        max(case when side = 'bill' then happened_at end)
+            over earlier
+            as bill_before_at,
         min(case when side = 'bill' then happened_at end) over later as bill_after_at,
         max(case when side = 'log' then happened_at end) over earlier as log_before_at,
         min(case when side = 'log' then happened_at end) over later as log_after_at
     from instants
     window
-        earlier as (partition by model, input_tokens, output_tokens order by happened_at),
+        earlier as (
+            partition by model, input_tokens, output_tokens order by happened_at
+        ),
         later as (
             partition by model, input_tokens, output_tokens order by happened_at desc
         )

@@ -77,11 +77,13 @@ joined as (
         billed_requests.is_priced_from_list,
         billed_requests.is_amount_known,
 
-        -- what the list price is taken of: billed tokens where there are any, else logged ones
+        -- what the list price is taken of: billed tokens, else logged ones
         coalesce(billed_requests.price_model_name, calls.price_model_name)
             as price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
-        coalesce(billed_requests.input_tokens, billed_requests.output_tokens) is not null
+        coalesce(
+            billed_requests.input_tokens, billed_requests.output_tokens
+        ) is not null
             as is_priced_by_bill,
         calls.cached_input_tokens as logged_cached_input_tokens,
         calls.cache_write_tokens as logged_cache_write_tokens,

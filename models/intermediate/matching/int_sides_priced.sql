@@ -1,5 +1,5 @@
--- One row per logged call, and per billed request that no log explains, with the list price
--- of its tokens: the billed ones, or the logged ones where a bill counts none.
+-- One row per logged call, and per billed request that no log explains, with the list
+-- price of its tokens: the billed ones, or the logged ones where a bill counts none.
 
 with
 
@@ -7,7 +7,9 @@ sides as (
 
     select
         *,
-        case when is_priced_by_bill then billed_input_tokens else logged_input_tokens end
+        case
+            when is_priced_by_bill then billed_input_tokens else logged_input_tokens
+        end
             as input_tokens,
         case
             when is_priced_by_bill then billed_cached_input_tokens
@@ -17,7 +19,9 @@ sides as (
             when is_priced_by_bill then billed_cache_write_tokens
             else logged_cache_write_tokens
         end as cache_write_tokens,
-        case when is_priced_by_bill then billed_output_tokens else logged_output_tokens end
+        case
+            when is_priced_by_bill then billed_output_tokens else logged_output_tokens
+        end
             as output_tokens
     from {{ ref('int_sides_joined') }}
 

@@ -25,7 +25,8 @@ billed as (
     select
         file_id,
         sum(case when line_use = 'duplicate' then 1 else 0 end) as duplicate_line_count,
-        sum(case when line_use = 'superseded' then 1 else 0 end) as superseded_line_count,
+        sum(case when line_use = 'superseded' then 1 else 0 end)
+            as superseded_line_count,
         sum(case when line_use = 'duplicate' then coalesce(stated_usd, 0) else 0 end)
             as duplicate_usd,
         sum(case when line_use = 'superseded' then coalesce(stated_usd, 0) else 0 end)
@@ -67,7 +68,8 @@ final as (
         files.first_at,
         files.last_at,
         files.loaded_at,
-        cast(coalesce(billed.duplicate_line_count, 0) as bigint) as duplicate_line_count,
+        cast(coalesce(billed.duplicate_line_count, 0) as bigint)
+            as duplicate_line_count,
         cast(
             case
                 when files.grain = 'usage_log'

@@ -1,5 +1,7 @@
 -- One row per model, effective period and context tier of the price list.
 
+{%- set as_of_or_null = "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' %}
+
 with
 
 prices as (
@@ -8,15 +10,10 @@ prices as (
 
 ),
 
-newest_load as (
+today as (
 
     select
-        {% if var('as_of') is none %}
-        max(loaded_at)
-        {% else %}
-        cast('{{ var("as_of") }}' as timestamp)
-        {% endif %}
-            as as_of
+        coalesce(cast({{ as_of_or_null }} as timestamp), max(loaded_at)) as as_of
     from {{ ref('stg_loader__loaded_files') }}
 
 ),
@@ -29,12 +26,12 @@ final as (
         prices.valid_from,
         case when prices.valid_to < timestamp '9999-12-31' then prices.valid_to end
             as valid_to,
-        -- before the first load there is no "today", and the last price is the one in force
+        -- before the first load there is no "today": the last price is the one in force
         case
-            when newest_load.as_of is null then prices.valid_to = timestamp '9999-12-31'
+            when today.as_of is null then prices.valid_to = timestamp '9999-12-31'
             else
-                newest_load.as_of >= prices.valid_from
-                and newest_load.as_of < prices.valid_to
+                today.as_of >= prices.valid_from
+                and today.as_of < prices.valid_to
         end as is_active,
         prices.min_input_tokens,
         prices.input_price_per_1m,
@@ -42,13 +39,14 @@ final as (
         prices.cache_write_price_per_1m,
         prices.output_price_per_1m,
         cast(prices.input_price_per_1m * 0.001 as decimal(18, 9)) as input_price_per_1k,
-        cast(prices.output_price_per_1m * 0.001 as decimal(18, 9)) as output_price_per_1k,
+        cast(prices.output_price_per_1m * 0.001 as decimal(18, 9))
+            as output_price_per_1k,
         prices.usd_per_input_token,
         prices.usd_per_cached_input_token,
         prices.usd_per_cache_write_token,
         prices.usd_per_output_token
     from prices
-    cross join newest_load
+    cross join today
 
 )
 

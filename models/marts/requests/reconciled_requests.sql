@@ -38,7 +38,9 @@ judged as (
         case
             when status_reason in ('exact', 'within_percent', 'within_amount')
                 then 'matched'
-            when status_reason in ('duplicate_log', 'outside_tolerance') then 'discrepancy'
+            when
+                status_reason in ('duplicate_log', 'outside_tolerance')
+                then 'discrepancy'
             when status_reason in ('no_price', 'missing_from_bill', 'awaiting_bill')
                 then 'pending'
             when status_reason in ('not_an_api_call', 'no_request_id')

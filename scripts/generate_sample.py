@@ -1,0 +1,93 @@
+"""Write a sample: a bill, a restatement of it, the log of our application, and the right answer.
+
+Most calls are ordinary: logged and billed alike. Among them are the situations of
+`sampler/situations.py`, whose outcome is known because they were planted. `truth.csv` holds one row
+for every row that `reconciled_requests` must have once the files are loaded in this order:
+openai_bill.csv, openai_bill_restated.csv, token_usage.csv. The same arguments give the same bytes.
+"""
+
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from sampler.period import Period, months_later
+from sampler.writer import Sample
+
+SETTLED_DAYS = 3  # a call younger than this may still be waiting for its bill
+
+
+def check_options(requests: int, start: date, months: int) -> Period:
+    """The period asked for; raises click.BadParameter where its outcome would be uncertain."""
+    latest = datetime.now(UTC).date() - timedelta(days=SETTLED_DAYS)
+    if start > latest or months_later(start, months) > latest:
+        raise click.BadParameter(
+            f"months from {start}: {months}, which ends after {latest}. Calls younger than "
+            f"{SETTLED_DAYS} days may still be waiting for their bill. Start earlier.",
+            param_hint="--start",
+        )
+    period = Period(start, months)
+    least = period.planted_calls(requests)
+    if least > requests:
+        raise click.BadParameter(
+            f"{requests} is too few: every situation is planted at least once, and that takes "
+            f"{least} calls. Ask for {least} or more.",
+            param_hint="--requests",
+        )
+    return period
+
+
+@click.command()
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="Rows of the log that are API calls, exactly; a call logged twice is two.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another one, other calls.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the four files; files of the same names are replaced.",
+)
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default="2025-05-01",
+    show_default=True,
+    help="First day. The stale price needs 2025-06-10, when o3 became cheaper, in the period.",
+)
+@click.option("--months", type=click.IntRange(1, 120), default=2, show_default=True)
+def main(requests: int, seed: int, out: Path, start: datetime, months: int) -> None:
+    """Write a sample bill, its restatement, a log, and the result to expect of them.
+
+    The log fills the months. The bill leaves out their first and last day, on which little is
+    logged. From 2025-06-10 on and to the end of that month o3 is logged at its former price.
+    """
+    period = check_options(requests, start.date(), months)
+    console = Console(stderr=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with (
+            Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+            ExitStack() as stack,
+        ):
+            bar = progress.add_task("writing the sample", total=requests)
+            sample = Sample(out, period, seed, stack)
+            sample.write(requests, lambda calls: progress.advance(bar, calls))
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or out}: cannot be written: {error.strerror}. "
+            "Give --out a folder that can be written, on a disk with room."
+        ) from None
+    for file in sample.files:
+        click.echo(f"{file.path}: {file.line_count - 1:,} lines")
+
+
+if __name__ == "__main__":
+    main()

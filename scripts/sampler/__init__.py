@@ -1,0 +1,1 @@
+"""Parts of generate_sample.py: the days, the situations to plant, and the writing."""
