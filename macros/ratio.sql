@@ -4,8 +4,11 @@
     round down there and up elsewhere; the factor moves it off that edge on every engine.
 #}
 {% macro ratio(part, base) %}
+{%- set quotient -%}
+    cast({{ part }} as decimal(30, 18)) / nullif(cast({{ base }} as decimal(30, 18)), 0)
+{%- endset -%}
 case
-    when abs({{ part }} / nullif({{ base }}, 0)) < 100000000000
-        then cast({{ part }} / nullif({{ base }}, 0) * 1.000000000001 as decimal(18, 6))
+    when abs({{ quotient }}) < 100000000000
+        then cast({{ quotient }} * 1.000000000001 as decimal(18, 6))
 end
 {%- endmacro %}

@@ -64,10 +64,10 @@ def postgres(postgres_server: dict[str, str], profiles: Path) -> Iterator[dict[s
     query(server, f"drop database {name} with (force)")
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb_file", "postgres"])
 def warehouse(request: pytest.FixtureRequest) -> dict[str, str]:
     """Each engine in turn: the environment of a new, empty warehouse."""
-    return request.getfixturevalue({"duckdb": "duckdb_file"}.get(request.param, request.param))
+    return request.getfixturevalue(request.param)
 
 
 def query(env: dict[str, str], sql: str) -> list[tuple]:

@@ -38,8 +38,9 @@ priced as (
 
     select
         named.*,
-        coalesce(
-            named.stated_usd, {{ list_price_usd('named', 'prices') }}
+        cast(
+            coalesce(named.stated_usd, {{ list_price_usd('named', 'prices') }})
+            as decimal(30, 18)
         ) as amount_usd
     from named
     left join prices

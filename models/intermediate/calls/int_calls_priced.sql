@@ -67,7 +67,7 @@ based as (
 
     select
         *,
-        coalesce(stated_usd, listed_usd) as logged_usd,
+        cast(coalesce(stated_usd, listed_usd) as decimal(30, 18)) as logged_usd,
         case
             when stated_usd is not null then 'calculated'
             when listed_usd is not null then 'price_list'

@@ -44,12 +44,10 @@ gathered as (
             false
         ) as is_settled,
         -- the request is paid for already, on the row of its first log
-        case
-            when
-                duplicate_logs_billed.usage_id is not null
-                then cast(0 as decimal(30, 18))
-            else sides.billed_usd
-        end as counted_billed_usd,
+        cast(
+            case when duplicate_logs_billed.usage_id is not null then 0 else sides.billed_usd end
+            as decimal(30, 18)
+        ) as counted_billed_usd,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
             as is_other_action
     from sides
@@ -81,7 +79,10 @@ compared as (
 
     select
         *,
-        case when not is_amount_missing then known_difference_usd end as difference_usd,
+        cast(
+            case when not is_amount_missing then known_difference_usd end
+            as decimal(30, 18)
+        ) as difference_usd,
         abs(known_difference_usd)
         <= cast({{ var('tolerance_pct') }} as decimal(6, 4)) * abs(logged_usd)
             as is_within_percent,

@@ -37,7 +37,9 @@ priced as (
 
     select
         sides.*,
-        {{ list_price_usd('sides', 'prices') }} as expected_usd
+        cast(
+            {{ list_price_usd('sides', 'prices') }} as decimal(30, 18)
+        ) as expected_usd
     from sides
     left join prices
         on

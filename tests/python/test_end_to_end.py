@@ -1,0 +1,201 @@
+"""Files in, marts out, on both engines: what a user runs, compared with what was planted."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import uuid
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, query
+
+RECONCILE = [sys.executable, str(ROOT / "scripts" / "reconcile.py")]
+GENERATE = [sys.executable, str(ROOT / "scripts" / "generate_sample.py")]
+SEEDS = (1, 2)
+FILES = ("openai_bill.csv", "openai_bill_restated.csv", "token_usage.csv")
+MARTS = {
+    "reconciled_requests": "reconciliation_key",
+    "token_usage_reconciled": "id",
+    "discrepancies": "reconciliation_key",
+    "reconciliation_summary": "usage_month, model, reconciliation_status",
+    "reconciliation_health": "usage_month",
+    "loaded_files": "file_id",
+    "model_prices": "model_name, valid_from, min_input_tokens",
+}
+CLOCK = ("loaded_at", "reconciled_at")
+DIGIT = Decimal("1e-18")
+
+
+def run(command: list[str], env: dict[str, str], expect: int = 0) -> subprocess.CompletedProcess:
+    """Run a command of the product; its exit status must be the one expected."""
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done
+
+
+def mart(env: dict[str, str], name: str) -> list[dict]:
+    """Every row of a mart, by column name, but for the load's own clock."""
+    columns = [
+        column
+        for (column,) in query(
+            env,
+            "select column_name from information_schema.columns "
+            f"where table_schema = 'reconciliation' and table_name = '{name}' "
+            "order by ordinal_position",
+        )
+        if column not in CLOCK
+    ]
+    rows = query(env, f"select {', '.join(columns)} from reconciliation.{name}")
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    return sorted(found, key=lambda row: [str(row[key]) for key in MARTS[name].split(", ")])
+
+
+@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed{seed}")
+def sample(request, tmp_path_factory) -> Path:
+    """A generated sample with its truth."""
+    folder = tmp_path_factory.mktemp("sample")
+    subprocess.run(
+        [*GENERATE, "--requests", "3000", "--seed", str(request.param), "--out", str(folder)],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(sample, tmp_path_factory, postgres_server, profiles) -> dict[str, dict[str, str]]:
+    """Both engines with the sample loaded and built: target -> environment."""
+    environments = {}
+    for target in ("duckdb", "postgres"):
+        env = dict(profile_environment(profiles, postgres_server, target, tmp_path_factory))
+        run([*RECONCILE, *(str(sample / name) for name in FILES), "--target", target], env)
+        environments[target] = env
+    return environments
+
+
+def profile_environment(profiles, postgres_server, target, tmp_path_factory) -> dict[str, str]:
+    """An environment of a new warehouse that may outlive one test."""
+    env = {**os.environ, "DBT_PROFILES_DIR": str(profiles), "DBT_TARGET": target}
+    if target == "duckdb":
+        folder = tmp_path_factory.mktemp("warehouse")
+        return env | {"RECONCILIATION_DUCKDB": str(folder / "warehouse.duckdb")}
+    name = f"module_{uuid.uuid4().hex}"
+    query({**env, **postgres_server}, f"create database {name}")
+    return env | postgres_server | {"PGDATABASE": name}
+
+
+def read(path: Path) -> list[dict[str, str | None]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{key: value or None for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def money(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text).quantize(DIGIT, ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_every_planted_row_has_its_planted_result(built, sample, target):
+    exact = ("usage_id", "reconciliation_status", "status_reason", "match_method")
+    amounts = ("logged_usd", "billed_usd", "difference_usd")
+    expected = {
+        row["reconciliation_key"]: {
+            **{column: row[column] for column in exact},
+            **{column: money(row[column]) for column in amounts},
+        }
+        for row in read(sample / "truth.csv")
+    }
+    found = {
+        row["reconciliation_key"]: {column: row[column] for column in exact + amounts}
+        for row in mart(built[target], "reconciled_requests")
+    }
+    assert found.keys() == expected.keys()
+    wrong = {key: (found[key], row) for key, row in expected.items() if found[key] != row}
+    assert not wrong, list(wrong.items())[:5]
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_both_engines_have_the_same_rows(built, name):
+    duckdb_rows, postgres_rows = (mart(built[target], name) for target in built)
+    assert len(duckdb_rows) == len(postgres_rows) > 0
+    for ours, theirs in zip(duckdb_rows, postgres_rows, strict=True):
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_the_marts_hold_every_dollar_of_the_files(built, sample, target):
+    """Control totals by a reading of the files that shares nothing with the models."""
+    env = built[target]
+    bills = [read(sample / name) for name in FILES[:2]]
+    stated = sum(money(row["cost_usd"]) or 0 for lines in bills for row in lines)
+    log = sum(
+        (Decimal(row["calculated_cost_cents"] or 0) / 100).quantize(DIGIT, ROUND_HALF_UP)
+        for row in read(sample / "token_usage.csv")
+    )
+    [(found_stated, found_duplicate, found_superseded, found_reconciled)] = query(
+        env,
+        "select sum(accepted_usd), sum(duplicate_usd), sum(superseded_usd), sum(reconciled_usd) "
+        "from reconciliation.loaded_files where grain = 'request'",
+    )
+    assert found_stated == stated
+    assert found_duplicate > 0 and found_superseded > 0
+    assert found_reconciled == stated - found_duplicate - found_superseded
+    [(billed, priced, logged)] = query(
+        env,
+        "select sum(billed_usd), "
+        "sum(case when billed_cost_basis = 'price_list' then billed_usd else 0 end), "
+        "sum(case when logged_cost_basis = 'calculated' then logged_usd else 0 end) "
+        "from reconciliation.reconciled_requests",
+    )
+    assert billed == found_reconciled + priced
+    assert logged == log
+
+
+def test_ten_thousand_calls_at_twice_the_price_match_and_drift(warehouse, tmp_path):
+    bill, log = tmp_path / "bill.csv", tmp_path / "log.csv"
+    with bill.open("w") as bill_file, log.open("w") as log_file:
+        bill_file.write("request_id,timestamp,model,cost_usd\n")
+        log_file.write("id,created_at,model_used,calculated_cost_cents,openai_request_id\n")
+        for number in range(10_000):
+            at = f"2025-05-{1 + number % 28:02d} 10:00:00"
+            bill_file.write(f"r{number},{at},gpt-4o-mini,0.0044\n")
+            log_file.write(f"u{number},{at},gpt-4o-mini,0.2,r{number}\n")
+    done = run(
+        [
+            *RECONCILE,
+            str(bill),
+            str(log),
+            "--json",
+            "--strict",
+            "--target",
+            warehouse["DBT_TARGET"],
+        ],
+        warehouse,
+        expect=3,
+    )
+    result = json.loads(done.stdout)
+    [month] = result["months"]
+    assert month["matched_count"] == month["billed_request_count"] == 10_000
+    assert month["verdict"] == "drifting"
+    assert Decimal(month["drift_pct"]) == Decimal("1.2")
+    assert Decimal(month["difference_usd"]) == Decimal("24")
+    assert result["largest_discrepancies"] == []
+    assert [row["reconciliation_status"] for row in month["statuses"]] == ["matched"]
+
+
+def test_an_empty_warehouse_builds_and_says_that_nothing_is_loaded(warehouse):
+    done = run([*RECONCILE, "--target", warehouse["DBT_TARGET"]], warehouse)
+    assert "Nothing is loaded yet" in done.stdout
+    assert query(warehouse, "select count(*) from reconciliation.reconciled_requests") == [(0,)]
+
+
+def test_a_build_that_fails_says_which_model_and_exits_with_1(duckdb_file):
+    query(duckdb_file, "create schema raw")
+    query(duckdb_file, "create table raw.token_usage as select 1 as id")
+    done = run([*RECONCILE], duckdb_file, 1)
+    assert "dbt build failed" in done.stderr and "stg_application__token_usage" in done.stderr
+    assert "Traceback" not in done.stderr
