@@ -55,8 +55,9 @@ ADVICE = {
     "request ids, and that bill and log are of the same account and period.",
     "prices_out_of_date": "Three in ten requests or more differ: compare the prices that the "
     "application calculates with to the mart model_prices.",
-    "drifting": "The rows add up to more than their tolerances hide: see which model drifts in "
-    "reconciliation_summary, and compare its price in model_prices.",
+    "drifting": "The differences add up, though most rows are inside their tolerance: see which "
+    "model they are of in reconciliation_summary, compare its price in model_prices, and look for "
+    "calls logged twice.",
     "healthy": "Nothing to do.",
 }
 
@@ -94,7 +95,9 @@ def fetch(warehouse: Warehouse) -> dict[str, Any]:
         warehouse,
         "discrepancies",
         DISCREPANCY_COLUMNS,
-        f"order by abs(coalesce(difference_usd, 0)) desc, reconciliation_key limit {LARGEST}",
+        # a row without a difference has an unknown side, and the known one is at stake
+        "order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
+        f"reconciliation_key limit {LARGEST}",
     )
     return {"months": months, "largest_discrepancies": largest}
 
@@ -131,7 +134,10 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
         _show_month(console, month)
     if result["largest_discrepancies"]:
         _print_table(console, _largest_table(result["largest_discrepancies"]))
-    query = "select * from reconciliation.discrepancies order by abs(difference_usd) desc"
+    query = (
+        "select * from reconciliation.discrepancies "
+        "order by abs(coalesce(difference_usd, billed_usd, logged_usd)) desc"
+    )
     console.print(
         "\n[bold]Where to look next[/]\n"
         f"  every row somebody must look at    {query}\n"

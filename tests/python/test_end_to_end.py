@@ -16,6 +16,7 @@ from conftest import ROOT, query
 
 RECONCILE = [sys.executable, str(ROOT / "scripts" / "reconcile.py")]
 GENERATE = [sys.executable, str(ROOT / "scripts" / "generate_sample.py")]
+DBT = Path(sys.executable).with_name("dbt")
 SEEDS = (1, 2)
 FILES = ("openai_bill.csv", "openai_bill_restated.csv", "token_usage.csv")
 MARTS = {
@@ -72,7 +73,7 @@ def built(sample, tmp_path_factory, postgres_server, profiles) -> dict[str, dict
     """Both engines with the sample loaded and built: target -> environment."""
     environments = {}
     for target in ("duckdb", "postgres"):
-        env = dict(profile_environment(profiles, postgres_server, target, tmp_path_factory))
+        env = profile_environment(profiles, postgres_server, target, tmp_path_factory)
         run([*RECONCILE, *(str(sample / name) for name in FILES), "--target", target], env)
         environments[target] = env
     return environments
@@ -95,7 +96,7 @@ def read(path: Path) -> list[dict[str, str | None]]:
 
 
 def money(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text).quantize(DIGIT, ROUND_HALF_UP)
+    return None if text is None else Decimal(text.strip(" $")).quantize(DIGIT, ROUND_HALF_UP)
 
 
 @pytest.mark.parametrize("target", ["duckdb", "postgres"])
@@ -144,12 +145,16 @@ def test_the_marts_hold_every_dollar_of_the_files(built, sample, target):
     assert found_stated == stated
     assert found_duplicate > 0 and found_superseded > 0
     assert found_reconciled == stated - found_duplicate - found_superseded
-    [(billed, priced, logged)] = query(
+    [(billed, logged)] = query(
         env,
         "select sum(billed_usd), "
-        "sum(case when billed_cost_basis = 'price_list' then billed_usd else 0 end), "
         "sum(case when logged_cost_basis = 'calculated' then logged_usd else 0 end) "
         "from reconciliation.reconciled_requests",
+    )
+    [(priced,)] = query(
+        env,
+        "select sum(amount_usd) from reconciliation_staging.int_bill_lines_priced "
+        "where stated_usd is null",
     )
     assert billed == found_reconciled + priced
     assert logged == log
@@ -185,6 +190,37 @@ def test_ten_thousand_calls_at_twice_the_price_match_and_drift(warehouse, tmp_pa
     assert Decimal(month["difference_usd"]) == Decimal("24")
     assert result["largest_discrepancies"] == []
     assert [row["reconciliation_status"] for row in month["statuses"]] == ["matched"]
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_plain_dbt_build_passes_every_test_without_a_warning(built, target):
+    """What `dbt build` alone does on what is loaded: every data test and every unit test."""
+    done = run([str(DBT), "--no-use-colors", "build", "--target", target], built[target])
+    [summary] = [line for line in done.stdout.splitlines() if " PASS=" in line]
+    assert "WARN=0 ERROR=0 SKIP=0" in summary, summary
+    assert "unit_test" in done.stdout
+    for word in ("warn", "deprecat"):
+        suspicious = [line for line in done.stdout.lower().splitlines() if word in line]
+        assert suspicious in ([], [summary.lower()])
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_every_mart_is_contracted_and_every_column_described_in_the_warehouse(built, target):
+    described = {
+        "duckdb": "select table_name, column_name, comment from duckdb_columns() "
+        "where schema_name = 'reconciliation'",
+        "postgres": "select table_name, column_name, col_description("
+        "format('%I.%I', table_schema, table_name)::regclass, ordinal_position) "
+        "from information_schema.columns where table_schema = 'reconciliation'",
+    }
+    columns = query(built[target], described[target])
+    assert {table for table, _, _ in columns} == set(MARTS)
+    assert [(table, column) for table, column, comment in columns if not comment] == []
+    manifest = json.loads((ROOT / "target" / "manifest.json").read_text())
+    marts = [node for node in manifest["nodes"].values() if node["schema"] == "reconciliation"]
+    models = {node["name"]: node for node in marts if node["resource_type"] == "model"}
+    assert set(models) == set(MARTS)
+    assert all(node["config"]["contract"]["enforced"] for node in models.values())
 
 
 def test_an_empty_warehouse_builds_and_says_that_nothing_is_loaded(warehouse):

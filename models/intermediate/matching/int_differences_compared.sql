@@ -66,7 +66,7 @@ subtracted as (
 
     select
         *,
-        (is_logged and logged_usd is null and not is_other_action)
+        (is_logged and logged_usd is null and is_provider_call)
         or (is_billed and not is_amount_known) as is_amount_missing,
         cast(
             coalesce(counted_billed_usd, 0) - coalesce(logged_usd, 0) as decimal(30, 18)
@@ -84,7 +84,7 @@ compared as (
             as decimal(30, 18)
         ) as difference_usd,
         abs(known_difference_usd)
-        <= cast({{ var('tolerance_pct') }} as decimal(6, 4)) * abs(logged_usd)
+        <= cast({{ var('tolerance_pct') }} as decimal(6, 4)) * abs(coalesce(logged_usd, 0))
             as is_within_percent,
         abs(known_difference_usd) <= cast({{ var('tolerance_usd') }} as decimal(18, 6))
             as is_within_amount

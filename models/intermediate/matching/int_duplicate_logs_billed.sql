@@ -5,7 +5,7 @@ with
 calls as (
 
     select * from {{ ref('int_calls_priced') }}
-    where is_duplicate_log
+    where is_duplicate_log and is_provider_call
 
 ),
 

@@ -47,6 +47,7 @@ joined as (
             as reconciliation_key,
         calls.usage_id,
         coalesce(calls.request_id, billed_requests.request_id) as request_id,
+        billed_requests.request_id as billed_request_id,
         billed_requests.issuer,
         billed_requests.file_id,
         billed_requests.load_number,

@@ -58,6 +58,7 @@ final as (
         reconciliation_key,
         usage_id,
         request_id,
+        billed_request_id,
         issuer,
 
         -- when
