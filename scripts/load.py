@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 
 import click
+import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -17,7 +19,7 @@ from loader.errors import UnusableInput, WarehouseFailed
 from loader.formats import all_formats
 from loader.parse import Staged
 from loader.source import open_source
-from loader.warehouse import open_warehouse
+from loader.warehouse import Warehouse, is_view, open_warehouse
 
 SHOWN_REJECTS = 5
 
@@ -39,43 +41,67 @@ def load_files(
     with tempfile.TemporaryDirectory(prefix="token-reconciliation-") as temporary:
         folder = Path(temporary)
         staging = parse.connect(folder)
-        checked: list[Staged] = []
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        ) as progress:
-            for position, name in enumerate(names):
-                own_folder = folder / str(position)
-                own_folder.mkdir()
-                size = Path(name).stat().st_size if Path(name).is_file() else None
-                task = progress.add_task(f"Reading {name}", total=size)
-                source = open_source(
-                    name, own_folder, lambda done, task=task: progress.advance(task, done)
-                )
-                progress.update(task, description=f"Checking {name}")
-                checked.append(
-                    parse.stage(staging, source, own_folder, f"file_{position}", as_format, issuer)
-                )
-        summaries = []
+        checked = _check_files(staging, folder, names, as_format, issuer, console)
         if dry_run:
-            for staged in checked:
-                rows = parse.first_rows(staging, staged, 3)
-                summaries.append(_summary(staging, staged, "checked") | {"first_rows": rows})
-            return summaries
+            return [
+                _summary(staging, staged, "checked")
+                | {"first_rows": parse.first_rows(staging, staged, 3)}
+                for staged in checked
+            ]
         with open_warehouse(target) as warehouse:
+            _refuse_logs_beside_a_view(warehouse, checked)
+            summaries = []
             for staged in checked:
-                with console.status(f"Loading {staged.source.name}"):
+                with console.status(f"Loading {_plain(staged.source.name)}"):
                     is_new = warehouse.write(staging, staged)
                 outcome = "loaded" if is_new else "already loaded"
                 summaries.append(_summary(staging, staged, outcome))
         return summaries
 
 
-def _summary(staging, staged: Staged, outcome: str) -> dict:
+def _check_files(
+    staging: duckdb.DuckDBPyConnection,
+    folder: Path,
+    names: list[str],
+    as_format: str | None,
+    issuer: str | None,
+    console: Console,
+) -> list[Staged]:
+    checked = []
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        for position, name in enumerate(names):
+            own_folder = folder / str(position)
+            own_folder.mkdir()
+            size = Path(name).stat().st_size if Path(name).is_file() else None
+            task = progress.add_task(f"Reading {_plain(name)}", total=size)
+            source = open_source(
+                name, own_folder, lambda done, task=task: progress.advance(task, done)
+            )
+            progress.update(task, description=f"Checking {_plain(name)}")
+            checked.append(
+                parse.stage(staging, source, own_folder, f"file_{position}", as_format, issuer)
+            )
+    return checked
+
+
+def _refuse_logs_beside_a_view(warehouse: Warehouse, checked: list[Staged]) -> None:
+    logs = [staged for staged in checked if staged.format.grain == "usage_log"]
+    if logs and is_view(warehouse):
+        raise UnusableInput(
+            f"{logs[0].source.name}: raw.token_usage is a view over the application's own table, "
+            "so no log can be loaded. Drop it first (drop view raw.token_usage cascade) if files "
+            "replace that table."
+        )
+
+
+def _summary(staging: duckdb.DuckDBPyConnection, staged: Staged, outcome: str) -> dict:
     return {
         "file": staged.source.name,
         "outcome": outcome,
@@ -113,9 +139,8 @@ def print_summary(console: Console, summary: dict) -> None:
     for row in summary["first_rejected_lines"]:
         column = f" in column {row['column']}" if row["column"] else ""
         raw = " ".join((row["raw_line"] or "").split())[:160]
-        console.print(
-            f"  line {row['line_number']}: [yellow]{row['reason']}[/]{_plain(column)}: {_plain(raw)}"
-        )
+        found = f"[yellow]{row['reason']}[/]{_plain(column)}: {_plain(raw)}"
+        console.print(f"  line {row['line_number']}: {found}")
     hidden = summary["rejected_line_count"] - len(summary["first_rejected_lines"])
     if hidden > 0:
         console.print(f"  … and {hidden:,} more, all in raw.rejected_lines")
@@ -128,23 +153,19 @@ def print_summary(console: Console, summary: dict) -> None:
 
 def _plain(text: str) -> str:
     """Text of a user's file, shown as it is: no markup, no control characters."""
-    shown = "".join(char if char.isprintable() else "�" for char in text)
-    return shown.replace("[", r"\[")
+    return escape("".join(char if char.isprintable() else "�" for char in text))
 
 
 def _usd(amount: str) -> str:
-    whole, _, decimals = amount.partition(".")
-    decimals = decimals.rstrip("0").ljust(2, "0")
-    return (
-        f"${int(whole):,}.{decimals}"
-        if not whole.startswith("-")
-        else f"-${int(whole[1:]):,}.{decimals}"
-    )
+    sign, digits = ("-", amount[1:]) if amount.startswith("-") else ("", amount)
+    whole, _, decimals = digits.partition(".")
+    return f"{sign}${int(whole):,}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def exit_with(error: UnusableInput | WarehouseFailed) -> None:
     """Print an error for a person, and leave with its exit status."""
-    Console(stderr=True, highlight=False).print(f"[bold red]Error:[/] {_plain(str(error))}")
+    console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+    console.print(f"[bold red]Error:[/] {_plain(str(error))}")
     sys.exit(error.exit_code)
 
 
@@ -173,13 +194,13 @@ def stop_on_signals() -> None:
 def main(files, target, as_format, issuer, dry_run, usage_table) -> None:
     """Load bills and logs (CSV, TSV or Parquet, plain, .gz or .zst; - is standard input)."""
     stop_on_signals()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not files and not usage_table:
         raise click.UsageError("Name at least one file, or --usage-table SCHEMA.TABLE.")
+    if usage_table and (files or dry_run):
+        raise click.UsageError("--usage-table takes no files and no --dry-run.")
     try:
         if usage_table:
-            if dry_run:
-                raise UnusableInput("--usage-table writes a view; it has no --dry-run.")
             with open_warehouse(target) as warehouse:
                 mapped, missing = usage_view.create(warehouse, usage_table)
             console.print(
@@ -187,7 +208,7 @@ def main(files, target, as_format, issuer, dry_run, usage_table) -> None:
                 f"{len(mapped)} columns of it used, {len(missing)} missing ones null"
                 + (f" ({', '.join(missing)})" if missing else "")
             )
-        if files:
+        else:
             summaries = load_files(
                 list(files),
                 target=target,

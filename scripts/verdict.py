@@ -133,6 +133,9 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
     for month in months:
         _show_month(console, month)
     if result["largest_discrepancies"]:
+        console.print(
+            f"\n[bold]The {len(result['largest_discrepancies'])} largest discrepancies[/]"
+        )
         _print_table(console, _largest_table(result["largest_discrepancies"]))
     query = (
         "select * from reconciliation.discrepancies "
@@ -144,7 +147,8 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
         "  a month's dollars, model by model  select * from reconciliation.reconciliation_summary\n"
         "  one call, both sides, its reason   select * from reconciliation.reconciled_requests\n"
         "  what became of each file           select * from reconciliation.loaded_files\n"
-        f"  (dbt target {target}; statuses and reasons: docs/statuses.md)"
+        f'  (.venv/bin/dbt show --target {target} --inline "…" runs one; statuses and reasons: '
+        "docs/statuses.md)"
     )
 
 
@@ -173,10 +177,24 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
             _usd(row["difference_usd"], signed=True),
         )
     _print_table(console, table)
+    if unknown := _unknown_usd(month):
+        console.print(
+            f"  {_usd(unknown, signed=True)} more is on rows that have no difference, because one "
+            "side has no price: status_reason no_price"
+        )
     if month["rejected_line_count"]:
         console.print(
             f"  {month['rejected_line_count']:,} lines could not be read: see raw.rejected_lines"
         )
+
+
+def _unknown_usd(month: dict[str, Any]) -> str | None:
+    """What billed less logged holds beyond the differences: the known sides of unknown ones."""
+    billed, logged, difference = (
+        Decimal(month[column] or 0) for column in ("billed_usd", "logged_usd", "difference_usd")
+    )
+    beyond = billed - logged - difference
+    return f"{beyond:f}" if beyond else None
 
 
 def _print_table(console: Console, table: Table) -> None:
@@ -192,9 +210,6 @@ def _largest_table(rows: list[dict[str, Any]]) -> Table:
         box=None,
         pad_edge=False,
         padding=(0, 2),
-        title=f"\nThe {len(rows)} largest discrepancies",
-        title_justify="left",
-        title_style="bold",
     )
     for heading in ("  date", "model", "status", "reason"):
         table.add_column(heading, no_wrap=True)

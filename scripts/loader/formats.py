@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -41,15 +40,21 @@ class Format:
 
 @dataclass(frozen=True)
 class Layout:
-    """A format laid over one header: which position of a line holds which column."""
+    """A format laid over one header: which positions of a line hold which column."""
 
     format: Format
     header: tuple[str, ...]
-    positions: dict[str, int]
-    """target column -> position of the header name that won"""
-    plus_positions: dict[str, tuple[int, ...]]
-    ignored: tuple[str, ...] = field(default=())
-    """header names that no column of the format uses"""
+    positions: dict[str, tuple[int, ...]]
+    """target column -> position of the header name that won, then those of amounts to add"""
+
+    def name_of(self, target: str) -> str:
+        """The header name of a target column."""
+        return self.header[self.positions[target][0]]
+
+    def ignored(self) -> tuple[str, ...]:
+        """The header names that no column of the format uses."""
+        used = {place for places in self.positions.values() for place in places}
+        return tuple(name for place, name in enumerate(self.header) if place not in used)
 
 
 def normalise(name: str) -> str:
@@ -150,19 +155,10 @@ def _layout(known: Format, header: tuple[str, ...], where: str) -> Layout:
             )
         by_name.setdefault(name, position)
 
-    def position_of(names: Iterable[str]) -> int | None:
-        return next((by_name[normalise(n)] for n in names if normalise(n) in by_name), None)
-
-    positions = {
-        target: position
-        for target, column in known.columns.items()
-        if (position := position_of(column.names)) is not None
-    }
-    plus = {
-        target: tuple(by_name[normalise(n)] for n in column.plus if normalise(n) in by_name)
-        for target, column in known.columns.items()
-        if column.plus
-    }
-    used = set(positions.values()) | {position for found in plus.values() for position in found}
-    ignored = tuple(name for position, name in enumerate(header) if position not in used)
-    return Layout(known, header, positions, plus, ignored)
+    positions = {}
+    for target, column in known.columns.items():
+        own = [by_name[name] for name in map(normalise, column.names) if name in by_name][:1]
+        added = [by_name[name] for name in map(normalise, column.plus) if name in by_name]
+        if own or added:
+            positions[target] = (*own, *added)
+    return Layout(known, header, positions)

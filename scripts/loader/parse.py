@@ -1,130 +1,38 @@
 """From a readable file to typed rows: DuckDB reads everything as text, then types it in SQL.
 
-A line lands in `staged` with a value for every column of its raw table, or in `rejected` with a
-reason. Typing is strict on purpose: what could be read in two ways is rejected.
+A line lands in a staging table with a value for every column of its raw table, or among the
+rejected lines with a reason. A clean file is read where it lies; one that is not is read again,
+record by record, so that each line has its own number and its own verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import pyarrow
 
+from loader.cells import typed_lines
 from loader.errors import UnusableInput
-from loader.formats import Column, Format, Layout, lay_out
-from loader.source import Record, Source, number_records, read_header, records
+from loader.formats import Format, Layout, lay_out
+from loader.records import MAX_LINE, Record, number_records, read_header, records
+from loader.source import Source
+from loader.sql import identifier, literal, raw_columns
 
+TYPES = Path(__file__).with_name("types.sql")
 BATCH = 10_000
-BLANKS = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)"
-
-# One macro per type: the text of a cell in, a value or null out. Text that is more than blanks
-# and gives null is invalid. Each tries the plain spelling first, because a regular expression
-# and a trim cost more than the rest of the load.
-TYPE_MACROS = rf"""
-create or replace temp macro as_text(txt) as
-    case when regexp_full_match(txt, '[!-~]+') then txt else nullif(trim(txt, {BLANKS}), '') end;
-
-create or replace temp macro plain_whole(num, txt) as
-    case when num between 0 and 999999999999999999 and cast(num as varchar) = txt then num end;
-
--- whole, not negative, at most 18 digits; 150.0 is whole
-create or replace temp macro as_tokens(txt) as coalesce(
-    plain_whole(try_cast(txt as bigint), txt),
-    case
-        when regexp_full_match(as_text(txt), '0*[0-9]{{1,18}}(\.0*)?')
-            then try_cast(split_part(as_text(txt), '.', 1) as bigint)
-    end
-);
-
--- plain or exponent notation; a leading $ is dropped
-create or replace temp macro as_decimal(txt) as coalesce(
-    case
-        when regexp_full_match(txt, '-?[0-9]*\.?[0-9]+([eE]-?[0-9]{{1,9}})?')
-            then try_cast(txt as decimal(30, 18))
-    end,
-    case
-        when regexp_full_match(
-            as_text(txt),
-            '([+-]?\$?\s*|\$\s*[+-])([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{{1,9}})?'
-        )
-            then try_cast(
-                regexp_replace(as_text(txt), '[$\s]', '', 'g') as decimal(30, 18)
-            )
-    end
-);
-
-create or replace temp macro below(num, bound) as case when abs(num) < bound then num end;
-
--- a line of a billion USD or more is no line of a bill
-create or replace temp macro as_usd(txt) as below(as_decimal(txt), 1000000000);
-
-create or replace temp macro as_cents(txt) as below(as_decimal(txt), 100000000000);
-
-create or replace temp macro as_seconds(txt) as
-    try_cast(case when as_decimal(txt) >= 0 then as_decimal(txt) end as decimal(18, 6));
-
--- ISO 8601 with or without zone (none is UTC), a date, epoch seconds or milliseconds
-create or replace temp macro as_any_timestamp(txt) as coalesce(
-    case
-        when regexp_full_match(
-            txt, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]+)?'
-        )
-            then try_cast(txt as timestamp)
-    end,
-    case
-        when regexp_full_match(
-            as_text(txt), '\d{{4}}-\d{{2}}-\d{{2}}([ T]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?)?'
-        )
-            then try_cast(as_text(txt) as timestamp)
-        when regexp_full_match(
-            as_text(txt),
-            '\d{{4}}-\d{{2}}-\d{{2}}[ T]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?\s*(Z|z|UTC|[+-]\d{{2}}(:?\d{{2}})?)'
-        )
-            then try_cast(
-                regexp_replace(as_text(txt), '\s*(Z|z|UTC)$', '+00') as timestamptz
-            ) at time zone 'UTC'
-        when regexp_full_match(as_text(txt), '\d{{9,10}}(\.\d+)?')
-            then make_timestamp(try_cast(try_cast(as_text(txt) as decimal(24, 6)) * 1000000 as bigint))
-        when regexp_full_match(as_text(txt), '\d{{12,13}}(\.\d+)?')
-            then make_timestamp(try_cast(try_cast(as_text(txt) as decimal(24, 3)) * 1000 as bigint))
-    end
-);
-
-create or replace temp macro in_our_time(moment) as
-    case when moment >= timestamp '2000-01-01' and moment < timestamp '2100-01-01' then moment end;
-
-create or replace temp macro as_timestamp(txt) as in_our_time(as_any_timestamp(txt));
-
-create or replace temp macro as_boolean(txt) as
-    case
-        when lower(as_text(txt)) in ('true', 't', 'yes', 'y', '1') then true
-        when lower(as_text(txt)) in ('false', 'f', 'no', 'n', '0') then false
-    end;
-
-create or replace temp macro as_currency(txt) as
-    case when upper(as_text(txt)) = 'USD' then 'USD' end;
-"""
-
-REASONS = {
-    "tokens": "invalid_tokens",
-    "usd": "invalid_amount",
-    "cents": "invalid_amount",
-    "seconds": "invalid_number",
-    "timestamp": "invalid_timestamp",
-    "boolean": "invalid_boolean",
-    "currency": "currency_not_usd",
-}
 
 DUCKDB_REASONS = {
     "TOO MANY COLUMNS": "too_many_columns",
     "MISSING COLUMNS": "too_few_columns",
     "LINE SIZE OVER MAXIMUM": "line_too_long",
     "INVALID ENCODING": "invalid_encoding",
+    "UNQUOTED VALUE": "malformed_quotes",
 }
 
 
@@ -142,12 +50,16 @@ class Staged:
     rejected: str
     """name of the staging table with line_number, reason, column_name, raw_line"""
     ignored_columns: tuple[str, ...]
-    line_count: int = 0
-    accepted_line_count: int = 0
-    rejected_line_count: int = 0
-    accepted_usd: Decimal = Decimal(0)
-    first_at: datetime | None = None
-    last_at: datetime | None = None
+    accepted_line_count: int
+    rejected_line_count: int
+    accepted_usd: Decimal
+    first_at: datetime | None
+    last_at: datetime | None
+
+    @property
+    def line_count(self) -> int:
+        """Lines below the header: the accepted and the rejected ones."""
+        return self.accepted_line_count + self.rejected_line_count
 
 
 def connect(folder: Path, memory_limit: str = "1500MB") -> duckdb.DuckDBPyConnection:
@@ -162,7 +74,7 @@ def connect(folder: Path, memory_limit: str = "1500MB") -> duckdb.DuckDBPyConnec
         },
     )
     connection.execute("set timezone = 'UTC'")
-    connection.execute(TYPE_MACROS)
+    connection.execute(TYPES.read_text("utf-8"))
     return connection
 
 
@@ -178,336 +90,46 @@ def stage(
 
     Raises UnusableInput when the format is unknown, there is no data line, or none is usable.
     """
-    if source.is_parquet:
-        reader, header = _parquet(connection, source)
-        layout = lay_out(header, as_format, source.name)
-        _type_rows(connection, layout, reader, name, "rowid + 2")
-        return _finish(connection, source, layout, name, issuer, "rowid + 2", None)
-
-    header, delimiter = read_header(source)
-    layout = lay_out(header, as_format, source.name)
     connection.execute(
         f"create or replace table {name}_rejected "
         "(line_number bigint, reason text, column_name text, raw_line text)"
     )
-    line = "rowid + 2"  # nothing rejected by the reader: rows and lines go side by side
-    if source.needs_care or not _read_plain(connection, source, layout, name, delimiter):
-        line = "line_number"
-        _read_with_care(connection, source, layout, name, delimiter, folder)
-    return _finish(connection, source, layout, name, issuer, line, delimiter)
-
-
-def _parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[str, tuple[str, ...]]:
-    path = _literal(str(source.path))
     try:
-        described = connection.execute(f"describe select * from read_parquet({path})").fetchall()
+        if source.is_parquet:
+            file = _ParquetFile(connection, source, name)
+        else:
+            file = _TextFile(connection, source, name)
+        layout = lay_out(file.names, as_format, source.name)
+        line_number = file.read(layout, folder)
+        if layout.format.grain == "usage_log":
+            _reject_repeated_ids(connection, name, layout.name_of("id"))
+        _reject_problems(connection, name, line_number)
+        file.fill_raw_lines()
     except duckdb.Error as error:
         raise UnusableInput(
-            f"{source.name}: not a readable Parquet file ({_first_line(error)}). Write it again."
+            f"{source.name}: cannot be read ({str(error).splitlines()[0][:300]}). Export it again."
         ) from None
-    columns = ", ".join(
-        f"cast({_identifier(column)} as varchar) as c{position}"
-        for position, (column, *_) in enumerate(described)
-    )
-    return f"(select {columns} from read_parquet({path}))", tuple(row[0] for row in described)
-
-
-def _read_plain(connection, source, layout: Layout, name: str, delimiter: str) -> bool:
-    """Read the file where it lies; False if any line needs a second look."""
-    try:
-        _type_rows(
-            connection,
-            layout,
-            _reader(source.path, len(layout.header), delimiter, numbered=False, name=name),
-            name,
-            "rowid + 2",
-        )
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
-        return False
-    return not connection.execute(f"select 1 from {name}_faults limit 1").fetchall()
-
-
-def _read_with_care(connection, source, layout, name, delimiter, folder: Path) -> None:
-    """Rewrite the file's sound records with their line numbers, and read those."""
-    numbered = folder / "numbered.csv"
-    faults = folder / "faults.parquet"
-    with _RecordWriter(faults) as writer:
-        number_records(source, delimiter, numbered, writer.write)
-    connection.execute(
-        f"insert into {name}_rejected select line_number, problem, null, text "
-        f"from read_parquet({_literal(str(faults))})"
-    )
-    try:
-        _type_rows(
-            connection,
-            layout,
-            _reader(numbered, len(layout.header), delimiter, numbered=True, name=name),
-            name,
-            "line_number",
-        )
-    except duckdb.Error as error:
-        raise UnusableInput(
-            f"{source.name}: cannot be read as CSV ({_first_line(error)}). Export it again."
-        ) from None
-    connection.execute(
-        f"""
-        insert into {name}_rejected
-        select
-            try_cast(regexp_extract(min(csv_line), '^\\s*([0-9]+)', 1) as bigint),
-            case min_by(error_type, byte_position)
-                {" ".join(f"when '{k}' then '{v}'" for k, v in DUCKDB_REASONS.items())}
-                else 'malformed_quotes'
-            end,
-            null, null
-        from {name}_faults
-        group by line
-        """
-    )
-    numbered.unlink()
-    faults.unlink()
-
-
-def _reader(path: Path, width: int, delimiter: str, *, numbered: bool, name: str) -> str:
-    names = (["line_number"] if numbered else []) + [f"c{position}" for position in range(width)]
-    columns = ", ".join(f"'{column}': 'varchar'" for column in names)
-    # everything is said, so nothing is sniffed: a sniffer guesses from the first rows
-    return f"""read_csv(
-        {_literal(str(path))}, columns = {{{columns}}}, header = {not numbered},
-        auto_detect = false, delim = {_literal(delimiter)}, quote = '"', escape = '"',
-        nullstr = '', strict_mode = true, null_padding = false, store_rejects = true,
-        rejects_table = '{name}_faults', rejects_scan = '{name}_scans', rejects_limit = 0,
-        max_line_size = 2000100
-    )"""
-
-
-def _type_rows(connection, layout: Layout, reader: str, name: str, line: str) -> None:
-    """Create table `name`: every column of the raw table, and `problem` (reason:column or null)."""
-    known = layout.format
-    for table in (f"{name}_faults", f"{name}_scans"):
-        connection.execute(f"drop table if exists {table}")
-    texts = {
-        target: _before_typing(f"c{position}", known.columns[target])
-        for target, position in layout.positions.items()
-    }
-    pluses = {
-        (target, position): f"c{position}"
-        for target, positions in layout.plus_positions.items()
-        for position in positions
-    }
-    number = ["try_cast(line_number as bigint) as line_number"] if line == "line_number" else []
-    cells = [f"{text} as text_{target}" for target, text in texts.items()]
-    cells += [f"{text} as plus_{target}_{position}" for (target, position), text in pluses.items()]
-    typed = [_typed(target, known.columns[target]) + f" as {target}" for target in texts]
-    typed += [
-        f"as_{known.columns[target].type}(plus_{target}_{position}) as typed_{target}_{position}"
-        for target, position in pluses
-    ]
-    values = [
-        _added(target, [f"typed_{name}_{position}" for name, position in pluses if name == target])
-        + f" as {target}"
-        for target in texts
-    ]
-    connection.execute(
-        f"""
-        create or replace table {name} as
-        with cells as (select {", ".join(number + cells)} from {reader}),
-        typed as (select *, {", ".join(typed)} from cells)
-        select {", ".join(["line_number"] * len(number) + values)},
-            {_problem(layout, texts, pluses)} as problem
-        from typed
-        """
-    )
-
-
-def _before_typing(cell: str, column: Column) -> str:
-    """Words that mean nothing to null; a JSON cell to the value at its path, if it is JSON."""
-    for word in column.blank:
-        cell = f"nullif({cell}, {_literal(word)})"
-    if column.json:
-        paths = ", ".join(f"json_extract_string({cell}, {_literal(p)})" for p in column.json)
-        cell = f"case when json_valid({cell}) then coalesce({paths}) else {cell} end"
-    return cell
-
-
-def _typed(target: str, column: Column) -> str:
-    value = f"as_{column.type}(text_{target})"
-    if column.true_values or column.false_values:
-        trues = ", ".join(_literal(word) for word in column.true_values)
-        falses = ", ".join(_literal(word) for word in column.false_values)
-        value = (
-            f"case when lower(as_text(text_{target})) in ({trues}) then true "
-            f"when lower(as_text(text_{target})) in ({falses}) then false end"
-        )
-    if column.scale != 1:
-        value = f"try_cast({value} * {column.scale} as decimal(30, 18))"
-    return value
-
-
-def _added(target: str, parts: list[str]) -> str:
-    if not parts:
-        return target
-    total = " + ".join(f"coalesce({part}, 0)" for part in [target, *parts])
-    return (
-        f"case when coalesce({', '.join([target, *parts])}) is not null "
-        f"then cast({total} as decimal(30, 18)) end"
-    )
-
-
-def _problem(layout: Layout, texts: dict, pluses: dict) -> str:
-    """A CASE that names the first thing wrong with a line as reason:column, else null."""
-    known = layout.format
-    arms = []
-    for target in texts:
-        reason = REASONS.get(known.columns[target].type)
-        if reason:
-            shown = layout.header[layout.positions[target]]
-            arms.append(
-                f"when {target} is null and as_text(text_{target}) is not null "
-                f"then {_literal(f'{reason}:{shown}')}"
-            )
-    for target, position in pluses:
-        arms.append(
-            f"when typed_{target}_{position} is null "
-            f"and as_text(plus_{target}_{position}) is not null "
-            f"then {_literal(f'invalid_amount:{layout.header[position]}')}"
-        )
-    for requirement in known.required_values:
-        options = [
-            " and ".join(f"{column} is not null" for column in option)
-            for option in requirement
-            if all(column in texts for column in option)
-        ]
-        first = next(
-            (column for option in requirement for column in option if column in texts), None
-        )
-        shown = layout.header[layout.positions[first]] if first else ""
-        met = " or ".join(f"({option})" for option in options)
-        arms.append(f"when not ({met}) then {_literal(f'missing_value:{shown}')}")
-    return f"case {' '.join(arms)} end"
-
-
-def _finish(connection, source, layout, name, issuer, line, delimiter) -> Staged:
-    known = layout.format
-    connection.execute(
-        f"create table if not exists {name}_rejected "
-        "(line_number bigint, reason text, column_name text, raw_line text)"
-    )
-    if known.grain == "usage_log":
-        # the last line of an id is the call; the earlier ones are older states of it
-        connection.execute(
-            f"""
-            update {name} set problem = 'duplicate_id:' || {_literal(_shown(layout, "id"))}
-            from (
-                select id, max(rowid) as last_row from {name}
-                where problem is null and hash(id) in (
-                    select hash(id) from {name} where problem is null group by 1 having count(*) > 1
-                )
-                group by id having count(*) > 1
-            ) as repeated
-            where {name}.id = repeated.id and {name}.rowid < repeated.last_row
-                and {name}.problem is null
-            """
-        )
-    connection.execute(
-        f"""
-        insert into {name}_rejected
-        select {line}, split_part(problem, ':', 1), nullif(substr(problem, strpos(problem, ':') + 1), ''), null
-        from {name} where problem is not null
-        """
-    )
-    stored = [column for column, _ in raw_columns(known.table) if column in layout.positions]
-    staged = Staged(
-        source=source,
-        format=known,
-        issuer=(issuer or known.issuer) or None,
-        columns=("line_number", *stored),
-        select=f"select {line} as line_number, {', '.join(stored)} from {name} "
-        "where problem is null",
-        rejected=f"{name}_rejected",
-        ignored_columns=layout.ignored,
-    )
-    _measure(connection, staged, layout, name)
-    if staged.rejected_line_count:
-        _fill_raw_lines(connection, staged, layout, name, delimiter)
+    staged = _staged(connection, source, layout, name, line_number, issuer)
     if not staged.line_count:
         raise UnusableInput(
-            f"{source.name}: a header of {known.name} and no data line below it. "
+            f"{source.name}: a header of {layout.format.name} and no data line below it. "
             "Export it again, with data in the period."
         )
     if not staged.accepted_line_count:
+        first = " ".join(
+            f"Line {number}: {reason}{f' in column {column}' if column else ''}."
+            for number, reason, column, _ in first_rejects(connection, staged, 3)
+        )
         raise UnusableInput(
-            f"{source.name}: read as {known.name}, but not one of its {staged.line_count:,} "
-            f"lines is usable. {_first_rejects(connection, staged)}"
+            f"{source.name}: read as {layout.format.name}, but not one of its "
+            f"{staged.line_count:,} lines is usable. {first}"
         )
     return staged
 
 
-def _shown(layout: Layout, target: str) -> str:
-    return layout.header[layout.positions[target]]
-
-
-def _measure(connection, staged: Staged, layout: Layout, name: str) -> None:
-    known = staged.format
-    money = "null::decimal(30, 18)"
-    if "cost_usd" in layout.positions:
-        money = "cost_usd"
-    elif "calculated_cost_cents" in layout.positions:
-        money = "cast(calculated_cost_cents * 0.01 as decimal(30, 18))"
-    at = known.time if known.time in layout.positions else "null::timestamp"
-    [(accepted, usd, first_at, last_at)] = connection.execute(
-        f"""
-        select count(*), coalesce(sum({money}), 0), min({at}), max({at})
-        from {name} where problem is null
-        """
-    ).fetchall()
-    [(rejected,)] = connection.execute(f"select count(*) from {staged.rejected}").fetchall()
-    staged.accepted_line_count = accepted
-    staged.rejected_line_count = rejected
-    staged.line_count = accepted + rejected
-    staged.accepted_usd, staged.first_at, staged.last_at = usd, first_at, last_at
-
-
-def _fill_raw_lines(connection, staged: Staged, layout, name: str, delimiter) -> None:
-    """Give every rejected line its text, in one more pass over the file."""
-    if delimiter is None:  # Parquet has no lines of text
-        return
-    wanted = connection.cursor().execute(
-        f"select line_number from {staged.rejected} where raw_line is null order by 1"
-    )
-    batches = pyarrow.RecordBatchReader.from_batches(
-        _RecordWriter.SCHEMA, _texts_of(records(staged.source, delimiter), wanted)
-    )
-    connection.register(f"{name}_texts", batches)
-    connection.execute(
-        f"create or replace table {name}_raw as select line_number, text from {name}_texts"
-    )
-    connection.unregister(f"{name}_texts")
-    connection.execute(
-        f"update {staged.rejected} set raw_line = {name}_raw.text from {name}_raw "
-        f"where {name}_raw.line_number = {staged.rejected}.line_number"
-    )
-
-
-def _texts_of(found: Iterator[Record], wanted) -> Iterator[pyarrow.RecordBatch]:
-    """The records whose line numbers `wanted` holds; both sides come in ascending order."""
-    record = Record(0, "")
-    while numbers := wanted.fetchmany(BATCH):
-        texts = []
-        for (number,) in numbers:
-            while record.line_number < number:
-                record = next(found)
-            texts.append((number, None, record.text))
-        yield _RecordWriter.batch(texts)
-
-
-def _first_rejects(connection, staged: Staged) -> str:
-    return " ".join(
-        f"Line {number}: {reason}{f' in column {column}' if column else ''}."
-        for number, reason, column, _ in first_rejects(connection, staged, 3)
-    )
-
-
-def first_rejects(connection, staged: Staged, limit: int) -> list[tuple]:
+def first_rejects(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, limit: int
+) -> list[tuple[int, str, str | None, str | None]]:
     """(line_number, reason, column_name, raw_line) of the first rejected lines."""
     return connection.execute(
         f"select line_number, reason, column_name, raw_line from {staged.rejected} "
@@ -515,73 +137,251 @@ def first_rejects(connection, staged: Staged, limit: int) -> list[tuple]:
     ).fetchall()
 
 
-def first_rows(connection, staged: Staged, limit: int) -> list[dict]:
+def first_rows(connection: duckdb.DuckDBPyConnection, staged: Staged, limit: int) -> list[dict]:
     """The first accepted rows, as the warehouse would have them."""
     rows = connection.execute(f"{staged.select} limit {limit}")
     names = [column for column, *_ in rows.description]
     return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 
 
-def raw_columns(table: str) -> list[tuple[str, str]]:
-    """(column, type) of a raw table, in order, as raw_tables.sql declares it."""
-    catalogue = duckdb.connect(":memory:")
-    catalogue.execute(Path(__file__).with_name("raw_tables.sql").read_text("utf-8"))
-    return catalogue.execute(
-        "select column_name, data_type from information_schema.columns "
-        "where table_schema = 'raw' and table_name = ? order by ordinal_position",
-        [table],
-    ).fetchall()
+class _TextFile:
+    """A CSV file, on its way into the tables `name` (lines as typed) and `name`_rejected."""
 
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
+        self._connection = connection
+        self._source = source
+        self._name = name
+        self._header = read_header(source)
+        self.names = self._header.names
 
-class _RecordWriter:
-    """Appends records to a Parquet file, a batch at a time."""
+    def read(self, layout: Layout, folder: Path) -> str:
+        """Type the lines; the SQL of a typed line's number."""
+        if not self._source.needs_care and self._read_plain(layout):
+            return "rowid + 2"  # the reader rejected nothing: rows and lines go side by side
+        self._read_with_care(layout, folder / "numbered.csv")
+        return "line_number"
 
-    SCHEMA = pyarrow.schema(
-        [
-            ("line_number", pyarrow.int64()),
-            ("problem", pyarrow.string()),
-            ("text", pyarrow.string()),
-        ]
-    )
+    def _read_plain(self, layout: Layout) -> bool:
+        """Read the file where it lies; False if any line needs a second look."""
+        is_parallel = not self._source.spans_lines
+        reader = self._reader(self._source.path, is_numbered=False, is_parallel=is_parallel)
+        try:
+            self._type(typed_lines(layout, reader))
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            return False
+        return not self._connection.execute(f"select 1 from {self._name}_faults limit 1").fetchall()
 
-    def __init__(self, path: Path) -> None:
-        from pyarrow import parquet
+    def _read_with_care(self, layout: Layout, numbered: Path) -> None:
+        """Rewrite the file's sound records with their line numbers, and read those."""
+        for batch in _batches(number_records(self._source, self._header, numbered)):
+            self._connection.register("batch", batch)
+            self._connection.execute(
+                f"insert into {self._name}_rejected "
+                "select line_number, problem, null, text from batch"
+            )
+        reader = self._reader(numbered, is_numbered=True, is_parallel=False)
+        self._type(typed_lines(layout, reader, "line_number"))
+        arms = " ".join(f"when '{kind}' then '{why}'" for kind, why in DUCKDB_REASONS.items())
+        self._connection.execute(
+            f"""
+            insert into {self._name}_rejected
+            select
+                try_cast(regexp_extract(csv_line, '^[0-9]+') as bigint) as line_number,
+                min_by(case error_type {arms} else 'malformed_line' end, byte_position),
+                null, null
+            from {self._name}_faults
+            group by 1
+            """
+        )
+        self._check_numbers()
+        numbered.unlink()
 
-        self._writer = parquet.ParquetWriter(path, self.SCHEMA)
-        self._rows: list[tuple] = []
+    def _type(self, query: str) -> None:
+        for table in (f"{self._name}_faults", f"{self._name}_scans"):
+            self._connection.execute(f"drop table if exists {table}")
+        self._connection.execute(f"create or replace table {self._name} as {query}")
 
-    def write(self, record: Record) -> None:
-        self._rows.append((record.line_number, record.problem, record.text))
-        if len(self._rows) >= BATCH:
-            self._flush()
+    def _reader(self, path: Path, *, is_numbered: bool, is_parallel: bool) -> str:
+        columns = [f"'c{position}': 'varchar'" for position in range(len(self.names))]
+        if is_numbered:
+            columns.insert(0, "'line_number': 'bigint'")
+        # everything is said, so nothing is sniffed: a sniffer guesses from the first rows
+        return f"""read_csv(
+            {literal(str(path))}, columns = {{{", ".join(columns)}}}, header = {not is_numbered},
+            auto_detect = false, delim = {literal(self._header.delimiter)}, quote = '"',
+            escape = '"', nullstr = '', strict_mode = true, null_padding = false,
+            store_rejects = true, rejects_table = '{self._name}_faults',
+            rejects_scan = '{self._name}_scans', rejects_limit = 0, max_line_size = {MAX_LINE},
+            parallel = {is_parallel}
+        )"""
 
-    def _flush(self) -> None:
-        self._writer.write_batch(self.batch(self._rows))
-        self._rows = []
+    def _check_numbers(self) -> None:
+        """Every number from 2 on exactly once, else DuckDB found other lines than we did."""
+        [(is_whole,)] = self._connection.execute(
+            f"""
+            select count(*) = count(distinct line_number)
+                and count(*) = coalesce(max(line_number), 1) - 1
+            from (
+                select line_number from {self._name}
+                union all select line_number from {self._name}_rejected
+            )
+            """
+        ).fetchall()
+        if not is_whole:
+            raise UnusableInput(
+                f"{self._source.name}: where its lines begin and end cannot be told. "
+                "Look for unbalanced quotes, or export it again."
+            )
 
-    @classmethod
-    def batch(cls, rows: list[tuple]) -> pyarrow.RecordBatch:
-        columns = list(zip(*rows, strict=True)) or [(), (), ()]
-        return pyarrow.record_batch(
-            [pyarrow.array(c, f.type) for c, f in zip(columns, cls.SCHEMA, strict=True)],
-            schema=cls.SCHEMA,
+    def fill_raw_lines(self) -> None:
+        """Give every rejected line its text, in one more pass over the file."""
+        rejected = f"{self._name}_rejected"
+        numbers = self._connection.cursor().execute(
+            f"select line_number from {rejected} where raw_line is null order by 1"
+        )
+        self._connection.execute(
+            f"create or replace table {self._name}_raw (line_number bigint, raw_line text)"
+        )
+        for batch in _batches(_numbered(records(self._source, self._header), numbers)):
+            self._connection.register("batch", batch)
+            self._connection.execute(
+                f"insert into {self._name}_raw select line_number, text from batch"
+            )
+        self._connection.execute(
+            f"update {rejected} set raw_line = {self._name}_raw.raw_line from {self._name}_raw "
+            f"where {self._name}_raw.line_number = {rejected}.line_number"
         )
 
-    def __enter__(self) -> _RecordWriter:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._flush()
-        self._writer.close()
+class _ParquetFile:
+    """A Parquet file, on its way into the tables `name` (rows as typed) and `name`_rejected."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, source: Source, name: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._rows = f"read_parquet({literal(str(source.path))})"
+        described = connection.execute(f"describe select * from {self._rows}").fetchall()
+        self.names = tuple(column for column, *_ in described)
+
+    def read(self, layout: Layout, _folder: Path) -> str:
+        """Type the rows; the SQL of a typed row's number."""
+        cells = ", ".join(
+            f"cast({identifier(column)} as varchar) as c{position}"
+            for position, column in enumerate(self.names)
+        )
+        query = typed_lines(layout, f"(select {cells} from {self._rows})")
+        self._connection.execute(f"create or replace table {self._name} as {query}")
+        for target in layout.positions:
+            if layout.format.columns[target].type == "text":
+                problem = literal(f"nul_byte:{layout.name_of(target)}")
+                self._connection.execute(
+                    f"update {self._name} set problem = {problem} "
+                    f"where problem is null and contains({target}, chr(0))"
+                )
+        return "rowid + 2"
+
+    def fill_raw_lines(self) -> None:
+        """Give every rejected row its values as JSON: there is no line of text."""
+        self._connection.execute(
+            f"""
+            update {self._name}_rejected set raw_line = numbered.raw_line
+            from (
+                select row_number() over () + 1 as line_number, to_json(found) as raw_line
+                from {self._rows} as found
+            ) as numbered
+            where numbered.line_number = {self._name}_rejected.line_number
+            """
+        )
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _reject_repeated_ids(connection: duckdb.DuckDBPyConnection, name: str, shown: str) -> None:
+    """The last line of an id is the call; the earlier ones are older states of it."""
+    connection.execute(
+        f"""
+        update {name} set problem = {literal(f"duplicate_id:{shown}")}
+        from (
+            select id, max(rowid) as last_row from {name}
+            where problem is null and hash(id) in (
+                select hash(id) from {name} where problem is null group by 1 having count(*) > 1
+            )
+            group by id having count(*) > 1
+        ) as repeated
+        where {name}.id = repeated.id and {name}.rowid < repeated.last_row
+            and {name}.problem is null
+        """
+    )
 
 
-def _identifier(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+def _reject_problems(connection: duckdb.DuckDBPyConnection, name: str, line_number: str) -> None:
+    connection.execute(
+        f"""
+        insert into {name}_rejected
+        select
+            {line_number},
+            split_part(problem, ':', 1),
+            substr(problem, strpos(problem, ':') + 1),
+            null
+        from {name} where problem is not null
+        """
+    )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+def _staged(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    layout: Layout,
+    name: str,
+    line_number: str,
+    issuer: str | None,
+) -> Staged:
+    known = layout.format
+    filled = [column for column, _ in raw_columns(known.table) if column in layout.positions]
+    usd = "cast(null as decimal(30, 18))"
+    if "cost_usd" in filled:
+        usd = "cost_usd"
+    elif "calculated_cost_cents" in filled:
+        usd = "round(calculated_cost_cents * 0.01, 18)"
+    time = known.time if known.time in filled else "cast(null as timestamp)"
+    [(accepted, accepted_usd, first_at, last_at)] = connection.execute(
+        f"""
+        select
+            count(*), cast(coalesce(sum({usd}), 0) as decimal(38, 18)), min({time}), max({time})
+        from {name} where problem is null
+        """
+    ).fetchall()
+    [(rejected,)] = connection.execute(f"select count(*) from {name}_rejected").fetchall()
+    return Staged(
+        source=source,
+        format=known,
+        issuer=issuer or known.issuer or None,
+        columns=("line_number", *filled),
+        select=f"select {line_number} as line_number, {', '.join(filled)} from {name} "
+        "where problem is null",
+        rejected=f"{name}_rejected",
+        ignored_columns=layout.ignored(),
+        accepted_line_count=accepted,
+        rejected_line_count=rejected,
+        accepted_usd=accepted_usd,
+        first_at=first_at,
+        last_at=last_at,
+    )
+
+
+def _numbered(found: Iterator[Record], numbers: duckdb.DuckDBPyConnection) -> Iterator[Record]:
+    """The records that have these line numbers; both come in ascending order."""
+    while batch := numbers.fetchmany(BATCH):
+        for (number,) in batch:
+            yield next(record for record in found if record.line_number == number)
+
+
+def _batches(found: Iterable[Record]) -> Iterator[pyarrow.RecordBatch]:
+    """Records as Arrow: line_number, problem, text."""
+    rest = iter(found)
+    while batch := list(islice(rest, BATCH)):
+        yield pyarrow.record_batch(
+            {
+                "line_number": pyarrow.array([r.line_number for r in batch], pyarrow.int64()),
+                "problem": pyarrow.array([r.problem for r in batch], pyarrow.string()),
+                "text": pyarrow.array([r.text for r in batch], pyarrow.string()),
+            }
+        )

@@ -5,22 +5,35 @@ from __future__ import annotations
 import re
 
 from loader.errors import UnusableInput
-from loader.parse import raw_columns
-from loader.warehouse import Warehouse
+from loader.sql import identifier, literal, raw_columns
+from loader.warehouse import Warehouse, is_view
 
 REQUIRED = ("id", "created_at", "model_used")
+PROVENANCE = ("file_id", "line_number")
+"""columns that only a loaded file fills"""
+
+EXACT = r"u?(tiny|small|big|huge)?int(eger)?|(decimal|numeric).*"
+INEXACT = "real|float|double.*"
+ADMITTED = {
+    "timestamp": r"date|timestamp.*",
+    "bigint": EXACT,
+    "decimal": EXACT,
+    "boolean": "boolean",
+}
+"""wanted type -> the types of the application's that a plain cast reads right"""
 
 
 def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
     """Create the view; the columns the application's table has, and those that become null.
 
     The application's table is only read. Raises UnusableInput when the name is not
-    SCHEMA.TABLE, the table lacks a column that nothing can replace, or raw.token_usage
-    holds loaded rows that a view would hide.
+    SCHEMA.TABLE, the table lacks a column that nothing can replace or holds one of a type that
+    could be misread, or raw.token_usage holds loaded rows that a view would hide.
     """
     if not re.fullmatch(r"\w+\.\w+", table):
         raise UnusableInput(
-            f"--usage-table {table}: give the table as SCHEMA.TABLE, for example public.token_usage."
+            f"--usage-table {table}: give the table as SCHEMA.TABLE, "
+            "for example public.token_usage."
         )
     schema, name = table.split(".")
     if (schema, name) == ("raw", "token_usage"):
@@ -28,7 +41,7 @@ def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
     types = dict(
         warehouse.query(
             "select column_name, lower(data_type) from information_schema.columns "
-            f"where table_schema = '{schema}' and table_name = '{name}'"
+            f"where table_schema = {literal(schema)} and table_name = {literal(name)}"
         )
     )
     if not types:
@@ -41,41 +54,52 @@ def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
             f"--usage-table {table}: it lacks {', '.join(lacking)}. Make a view over it with "
             "these names, and give that."
         )
-    kinds = warehouse.query(
-        "select table_type from information_schema.tables "
-        "where table_schema = 'raw' and table_name = 'token_usage'"
+    columns = [(column, type_.lower()) for column, type_ in raw_columns("token_usage")]
+    selected = ", ".join(
+        f"{_converted(table, column, type_, types.get(column))} as {column}"
+        for column, type_ in columns
     )
-    is_table = bool(kinds) and kinds[0][0] != "VIEW"
-    if is_table and warehouse.query("select 1 from raw.token_usage limit 1"):
+    view = (
+        f"create or replace view raw.token_usage as select {selected} "
+        f"from {identifier(schema)}.{identifier(name)}"
+    )
+    if is_view(warehouse):
+        warehouse.execute(view)
+    elif warehouse.query("select 1 from raw.token_usage limit 1"):
         raise UnusableInput(
             "--usage-table: raw.token_usage holds rows loaded from files. Drop it first "
             "(drop table raw.token_usage cascade) if the application's table replaces them."
         )
-    columns = raw_columns("token_usage")
-    wanted = [(column, type_) for column, type_ in columns if column not in PROVENANCE]
-    selected = [
-        f"{_converted(column, type_, types.get(column))} as {column}" for column, type_ in columns
-    ]
-    # views that dbt built on the table go with it; the next build makes them again
-    warehouse.execute(f"drop {'table' if is_table else 'view'} if exists raw.token_usage cascade")
-    warehouse.execute(
-        f"create view raw.token_usage as select {', '.join(selected)} from {schema}.{name}"
+    else:
+        # views that dbt built on the empty table go with it; the next build makes them again
+        warehouse.execute("drop table raw.token_usage cascade", view)
+    wanted = [column for column, _ in columns if column not in PROVENANCE]
+    return (
+        [column for column in wanted if column in types],
+        [column for column in wanted if column not in types],
     )
-    mapped = [column for column, _ in wanted if column in types]
-    return mapped, [column for column, _ in wanted if column not in types]
 
 
-PROVENANCE = ("file_id", "line_number")
-
-
-def _converted(column: str, wanted: str, found: str | None) -> str:
+def _converted(table: str, column: str, wanted: str, found: str | None) -> str:
     """SQL that reads a column of the application's as the type that `raw` promises."""
-    wanted = wanted.lower().replace("varchar", "text")
+    wanted = wanted.replace("varchar", "text")
+    own = identifier(column)
     if found is None or column in PROVENANCE:
         return f"cast(null as {wanted})"
-    if wanted == "timestamp":
-        if "with time zone" in found:
-            return f"{column} at time zone 'UTC'"
-        if found in ("bigint", "integer"):
-            return f"to_timestamp({column}) at time zone 'UTC'"
-    return f"cast({column} as {wanted})"
+    if wanted == "text":
+        return f"cast({own} as text)"
+    if wanted == "timestamp" and "with time zone" in found:
+        return f"{own} at time zone 'UTC'"
+    if wanted == "timestamp" and re.fullmatch(f"{EXACT}|{INEXACT}", found):
+        # seconds since 1970, or milliseconds where the number is too big for seconds
+        seconds = f"case when {own} < 100000000000 then {own} else {own} / 1000.0 end"
+        return f"to_timestamp({seconds}) at time zone 'UTC'"
+    if wanted.startswith("decimal") and re.fullmatch(INEXACT, found):
+        # by way of its shortest text, as Postgres casts a double to 15 digits only; NaN is null
+        return f"case when abs({own}) < 1e11 then cast(cast({own} as text) as {wanted}) end"
+    if re.fullmatch(ADMITTED[wanted.partition("(")[0]], found):
+        return f"cast({own} as {wanted})"
+    raise UnusableInput(
+        f"--usage-table {table}: column {column} is of type {found}, which could be misread as "
+        f"{wanted}. Make a view over it that converts the column, and give that."
+    )

@@ -1,11 +1,10 @@
-"""Where rows go: the target of the dbt profile, opened as dbt would open it."""
+"""Where rows go: the warehouse of a target, with the tables of `raw` in place."""
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,14 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-import yaml
-from dbt_common.clients.jinja import get_template
 
 from loader.errors import UnusableInput, WarehouseFailed
-from loader.parse import Staged, raw_columns
+from loader.parse import Staged
+from loader.profile import PROJECT, profile_target
+from loader.sql import DDL, literal, raw_columns
 
-PROJECT = Path(__file__).resolve().parents[2]
-DDL = Path(__file__).with_name("raw_tables.sql")
 LOCK_PATIENCE = 30.0
 """seconds to wait for another process that has the DuckDB file open"""
 
@@ -31,51 +28,11 @@ class Warehouse(Protocol):
     def query(self, sql: str) -> list[tuple]:
         """All rows of a small result."""
 
-    def execute(self, sql: str) -> None:
-        """Run one statement, committed by itself."""
+    def execute(self, *statements: str) -> None:
+        """Run statements in one transaction."""
 
     def write(self, staging: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
         """Load a staged file in one transaction; False if these bytes are loaded already."""
-
-
-def profile_target(target: str | None) -> tuple[str, dict[str, Any]]:
-    """The name and settings of a target, from the dbt profile that `dbt build` would use.
-
-    Raises UnusableInput when there is no profile, or no such target in it.
-    """
-    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))
-    folders = [os.environ.get("DBT_PROFILES_DIR"), PROJECT, Path.home() / ".dbt"]
-    found = next(
-        (Path(f) / "profiles.yml" for f in folders if f and (Path(f) / "profiles.yml").is_file()),
-        None,
-    )
-    if found is None:
-        raise UnusableInput(
-            "There is no profiles.yml. Copy profiles.example.yml to profiles.yml "
-            "(`make setup` does it), or set DBT_PROFILES_DIR."
-        )
-    profile = (yaml.safe_load(found.read_text("utf-8")) or {}).get(project["profile"])
-    if not profile:
-        raise UnusableInput(f"{found}: it has no profile named {project['profile']!r}.")
-    outputs = profile.get("outputs") or {}
-    name = target or os.environ.get("DBT_TARGET") or _render(profile.get("target", "default"))
-    if name not in outputs:
-        raise UnusableInput(f"{found}: no target {name!r}. It has: {', '.join(outputs)}.")
-    return name, {key: _render(value) for key, value in outputs[name].items()}
-
-
-def _render(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    context = {"env_var": _env_var}
-    return get_template(value, context, native=True).render(context)
-
-
-def _env_var(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)
-    if value is None:
-        raise UnusableInput(f"The profile needs the environment variable {name}. Set it.")
-    return value
 
 
 @contextmanager
@@ -95,41 +52,48 @@ def open_warehouse(target: str | None) -> Iterator[Warehouse]:
         yield warehouse
 
 
+def is_view(warehouse: Warehouse) -> bool:
+    """Whether raw.token_usage is a view over the application's own table."""
+    return bool(
+        warehouse.query(
+            "select 1 from information_schema.tables where table_schema = 'raw' "
+            "and table_name = 'token_usage' and table_type = 'VIEW'"
+        )
+    )
+
+
 @dataclass
 class DuckDBWarehouse:
     """The embedded default: one file. It is opened per call, so that others may read between."""
 
-    path: str
-    settings: dict[str, Any]
+    path: Path
 
     def query(self, sql: str) -> list[tuple]:
         with self._connected() as connection:
             return connection.execute(sql).fetchall()
 
-    def execute(self, sql: str) -> None:
+    def execute(self, *statements: str) -> None:
         with self._connected() as connection:
-            connection.execute(sql)
+            connection.execute("begin")
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("commit")
 
     def write(self, staging: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
-        self._patiently(lambda: staging.execute(f"attach {_literal(self.path)} as warehouse"))
+        self._patiently(lambda: staging.execute(f"attach {literal(str(self.path))} as warehouse"))
         try:
             staging.execute("begin")
-            table = f"warehouse.raw.{staged.format.table}"
-            load_number = _next_load_number(
-                staging.execute(_LOADED.format(schema="warehouse.raw")).fetchall(), staged
-            )
+            loaded = staging.execute(_LOADED.format(schema="warehouse.raw")).fetchall()
+            load_number = _next_load_number(loaded, staged)
             if load_number is None:
                 staging.execute("rollback")
                 return False
-            file_id = _literal(staged.source.file_id)
+            file_id = literal(staged.source.file_id)
             staging.execute(
-                f"insert into {table} (file_id, {', '.join(staged.columns)}) "
-                f"select {file_id}, * from ({staged.select})"
+                f"insert into warehouse.raw.{staged.format.table} "
+                f"(file_id, {', '.join(staged.columns)}) {_accepted(staged)}"
             )
-            staging.execute(
-                f"insert into warehouse.raw.rejected_lines "
-                f"select {file_id}, * from {staged.rejected} order by line_number"
-            )
+            staging.execute(f"insert into warehouse.raw.rejected_lines {_rejected(staged)}")
             if staged.format.grain == "usage_log":
                 staging.execute(_REPLACE_CALLS.format(schema="warehouse.raw", file_id=file_id))
             values = _file_row(staged, load_number)
@@ -144,55 +108,52 @@ class DuckDBWarehouse:
                 staging.execute("rollback")
             raise
         finally:
-            staging.execute("detach warehouse")
+            with suppress(duckdb.Error):
+                staging.execute("detach warehouse")
         return True
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._patiently(lambda: duckdb.connect(self.path))
+        connection = self._patiently(lambda: duckdb.connect(str(self.path)))
         try:
             yield connection
         finally:
             connection.close()
 
-    def _patiently(self, action: Any) -> Any:
+    def _patiently(self, action: Callable[[], duckdb.DuckDBPyConnection]) -> Any:
         """Do it, waiting for another process that holds the file; then say which file it is."""
         deadline = time.monotonic() + LOCK_PATIENCE
         while True:
             try:
                 return action()
             except duckdb.IOException as error:
-                locked = "lock" in str(error).lower()
-                if locked and time.monotonic() < deadline:
+                is_locked = "lock on file" in str(error)
+                if is_locked and time.monotonic() < deadline:
                     time.sleep(0.2)
                     continue
                 hint = (
                     "Another process has it open: close it, or wait until it is done."
-                    if locked
+                    if is_locked
                     else "Check the path and that it is a DuckDB file."
                 )
                 raise WarehouseFailed(
-                    f"{self.path}: cannot be opened ({str(error).splitlines()[0]}). {hint}"
+                    f"{self.path}: cannot be opened ({_one_line(error)}). {hint}"
                 ) from None
 
 
 @contextmanager
 def _open_duckdb(settings: dict[str, Any]) -> Iterator[DuckDBWarehouse]:
-    path = str(settings.get("path", ":memory:"))
-    if path == ":memory:":
+    if settings.get("path", ":memory:") == ":memory:":
         raise UnusableInput("The DuckDB target needs a file: set `path` in the profile.")
-    if not os.path.isabs(path):
-        path = str(PROJECT / path)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    warehouse = DuckDBWarehouse(path, settings)
+    path = PROJECT / settings["path"]
+    warehouse = DuckDBWarehouse(path)
     try:
-        with warehouse._connected() as connection:
-            _create_raw_tables(
-                lambda sql: connection.execute(sql).fetchall(), lambda sql: connection.execute(sql)
-            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if missing := _missing_tables(warehouse):
+            warehouse.execute(*missing)
         yield warehouse
-    except duckdb.Error as error:
-        raise WarehouseFailed(f"{path}: {error}") from None
+    except (duckdb.Error, OSError) as error:
+        raise WarehouseFailed(f"{path}: {_one_line(error)}") from None
 
 
 @dataclass
@@ -202,62 +163,52 @@ class PostgresWarehouse:
     connection: Any
 
     def query(self, sql: str) -> list[tuple]:
-        with self.connection.cursor() as cursor:
+        with self._transaction() as cursor:
             cursor.execute(sql)
-            rows = cursor.fetchall()
-        self.connection.rollback()
-        return rows
+            return cursor.fetchall()
 
-    def execute(self, sql: str) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-        self.connection.commit()
+    def execute(self, *statements: str) -> None:
+        with self._transaction() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def write(self, staging: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
-        try:
-            with self.connection.cursor() as cursor:
-                # one load at a time, so that load numbers rise and no bytes load twice
-                cursor.execute("lock table raw.loaded_files in exclusive mode")
-                cursor.execute(_LOADED.format(schema="raw"))
-                load_number = _next_load_number(cursor.fetchall(), staged)
-                if load_number is None:
-                    self.connection.rollback()
-                    return False
-                file_id = _literal(staged.source.file_id)
-                self._ingest(
-                    cursor,
-                    staging,
-                    staged.format.table,
-                    # columns that the file lacks stay null by themselves
-                    f"select {file_id} as file_id, * from ({staged.select})",
-                )
-                self._ingest(
-                    cursor,
-                    staging,
-                    "rejected_lines",
-                    f"select {file_id} as file_id, * from {staged.rejected} order by line_number",
-                )
-                if staged.format.grain == "usage_log":
-                    cursor.execute(_REPLACE_CALLS.format(schema="raw", file_id=file_id))
-                values = _file_row(staged, load_number)
-                row = staging.sql(
-                    "select "
-                    + ", ".join(f"? :: {type_} as {column}" for column, type_ in _FILE_COLUMNS),
-                    params=[values[column] for column, _ in _FILE_COLUMNS],
-                )
-                cursor.adbc_ingest(
-                    "loaded_files", row.to_arrow_reader(1), mode="append", db_schema_name="raw"
-                )
-            self.connection.commit()
-        except BaseException:
-            with suppress(Exception):
-                self.connection.rollback()
-            raise
+        with self._transaction() as cursor:
+            # one load at a time, so that load numbers rise and no bytes load twice
+            cursor.execute("lock table raw.loaded_files in exclusive mode")
+            cursor.execute(_LOADED.format(schema="raw"))
+            load_number = _next_load_number(cursor.fetchall(), staged)
+            if load_number is None:
+                return False
+            # columns that the file lacks stay null by themselves
+            self._ingest(cursor, staging.sql(_accepted(staged)), staged.format.table)
+            self._ingest(cursor, staging.sql(_rejected(staged)), "rejected_lines")
+            if staged.format.grain == "usage_log":
+                file_id = literal(staged.source.file_id)
+                cursor.execute(_REPLACE_CALLS.format(schema="raw", file_id=file_id))
+            values = _file_row(staged, load_number)
+            columns = raw_columns("loaded_files")
+            row = staging.sql(
+                f"select {', '.join(f'?::{type_} as {column}' for column, type_ in columns)}",
+                params=[values[column] for column, _ in columns],
+            )
+            self._ingest(cursor, row, "loaded_files")
         return True
 
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        with self.connection.cursor() as cursor:
+            try:
+                yield cursor
+                self.connection.commit()
+            except BaseException:
+                with suppress(Exception):
+                    self.connection.rollback()
+                raise
+
     @staticmethod
-    def _ingest(cursor: Any, staging: duckdb.DuckDBPyConnection, table: str, sql: str) -> None:
-        batches = staging.sql(sql).to_arrow_reader(8_192)
+    def _ingest(cursor: Any, rows: duckdb.DuckDBPyRelation, table: str) -> None:
+        batches = rows.to_arrow_reader(8_192)
         cursor.adbc_ingest(table, batches, mode="append", db_schema_name="raw")
 
 
@@ -287,7 +238,9 @@ def _open_postgres(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
         ) from None
     try:
         warehouse = PostgresWarehouse(connection)
-        _create_raw_tables(warehouse.query, warehouse.execute)
+        if missing := _missing_tables(warehouse):
+            # two loaders at once would both create the schema, and one of them fail
+            warehouse.execute("select pg_advisory_xact_lock(hashtext('raw'))", *missing)
         yield warehouse
     except dbapi.Error as error:
         raise WarehouseFailed(f"{where}: {_one_line(error)}") from None
@@ -304,24 +257,30 @@ where file_id <> {file_id}
     and id in (select id from {schema}.token_usage where file_id = {file_id})
 """
 
-_FILE_COLUMNS = raw_columns("loaded_files")
 
-
-def _create_raw_tables(query: Any, execute: Any) -> None:
-    """Create what is not there yet; `raw.token_usage` may be a view of the user's own."""
+def _missing_tables(warehouse: Warehouse) -> list[str]:
+    """What creates the tables that are not there; `raw.token_usage` may be the user's own view."""
     there = {
         name
-        for (name,) in query(
+        for (name,) in warehouse.query(
             "select table_name from information_schema.tables where table_schema = 'raw'"
         )
     }
     without_comments = re.sub(r"^--.*$", "", DDL.read_text("utf-8"), flags=re.MULTILINE)
-    for statement in filter(str.strip, without_comments.split(";")):
-        table = re.search(r"raw\.(\w+)", statement)
-        if table is None and there:
-            continue
-        if table is None or table.group(1) not in there:
-            execute(statement)
+    schema, *tables = filter(str.strip, without_comments.split(";"))
+    missing = [sql for sql in tables if re.search(r"raw\.(\w+)", sql).group(1) not in there]
+    return missing if there else [schema, *missing]
+
+
+def _accepted(staged: Staged) -> str:
+    return f"select {literal(staged.source.file_id)} as file_id, * from ({staged.select})"
+
+
+def _rejected(staged: Staged) -> str:
+    return (
+        f"select {literal(staged.source.file_id)} as file_id, * from {staged.rejected} "
+        "order by line_number"
+    )
 
 
 def _next_load_number(loaded: list[tuple], staged: Staged) -> int | None:
@@ -352,10 +311,6 @@ def _file_row(staged: Staged, load_number: int) -> dict[str, Any]:
 
 def _libpq(value: Any) -> str:
     return str(value).replace("\\", "\\\\").replace("'", "\\'")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _one_line(error: Exception) -> str:
