@@ -133,10 +133,10 @@ def _missing(known: Format, names: set[str]) -> list[str]:
         return any(normalise(name) in names for name in known.columns[target].names)
 
     def words(target: str) -> str:
-        return " | ".join(known.columns[target].names)
+        return "/".join(known.columns[target].names)
 
     return [
-        " or ".join(" and ".join(words(target) for target in alt) for alt in requirement)
+        ", or ".join(" and ".join(words(target) for target in alt) for alt in requirement)
         for requirement in known.required_columns
         if not any(all(has(target) for target in alt) for alt in requirement)
     ]

@@ -1,8 +1,5 @@
 -- One row per line of a request-level bill, with the one use that is made of it:
 -- counted, duplicate (again in its file) or superseded (restated by a later file).
--- A table, because both the sums and the file totals read it.
-
-{{ config(materialized='table') }}
 
 with
 

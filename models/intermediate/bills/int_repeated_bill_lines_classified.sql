@@ -1,5 +1,8 @@
 -- One row per bill line whose request id stands on several lines of its issuer, with
 -- the use made of it. Nearly every request has one line and needs no window.
+-- A table, because the sums and the file totals both read it and it is small.
+
+{{ config(materialized='table') }}
 
 with
 

@@ -1,4 +1,7 @@
 -- One row per logged call whose request id is billed.
+-- A table, because the leftovers of both sides are what it lacks.
+
+{{ config(materialized='table') }}
 
 with
 
