@@ -31,9 +31,17 @@ UNHEALTHY = 3
 @click.option("--dry-run", is_flag=True, help="Check the files and report; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--strict", is_flag=True, help="Exit with 3 when some month is not healthy.")
-def main(files, target, as_format, issuer, dry_run, as_json, strict) -> None:
+@click.option(
+    "--month",
+    type=click.DateTime(["%Y-%m"]),
+    metavar="YYYY-MM",
+    help="Show and judge this month only, such as the one that is closed.",
+)
+def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> None:
     """Load FILES, run `dbt build` and print the verdict; without FILES rebuild and print only."""
     stop_on_signals()
+    if dry_run and not files:
+        raise click.UsageError("--dry-run checks files: name at least one.")
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     result: dict = {"files": []}
     try:
@@ -55,7 +63,7 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict) -> None:
                 pass  # so that the raw tables are there, also before the first load
             build(name, console)
             with open_warehouse(name) as warehouse:
-                result |= verdict.fetch(warehouse)
+                result |= verdict.fetch(warehouse, month and month.date())
     except (UnusableInput, WarehouseFailed) as error:
         exit_with(error)
     if as_json:
@@ -63,7 +71,8 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict) -> None:
     elif not dry_run:
         verdict.show(console, result, name)
     months = result.get("months", [])
-    if strict and any(month["verdict"] != "healthy" for month in months):
+    is_absent = month is not None and not months
+    if strict and (is_absent or any(row["verdict"] != "healthy" for row in months)):
         sys.exit(UNHEALTHY)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from loader.warehouse import Warehouse
 
 LARGEST = 10
+MONTH_OF_ROW = "cast(date_trunc('month', usage_date) as date)"
 STATUSES = ("matched", "discrepancy", "not_found", "pending", "not_applicable")
 COLOURS = {"healthy": "green", "needs_review": "yellow", "no_bill": "yellow"}
 
@@ -62,9 +63,13 @@ ADVICE = {
 }
 
 
-def fetch(warehouse: Warehouse) -> dict[str, Any]:
-    """The months with their statuses, and the largest discrepancies; money as exact text."""
-    months = _rows(warehouse, "reconciliation_health", HEALTH_COLUMNS, "order by usage_month")
+def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
+    """The months, or one of them, with statuses and largest discrepancies; money as exact text."""
+    of_month = f"where usage_month = date '{month}' " if month else ""
+    of_row_month = f"where {MONTH_OF_ROW} = date '{month}' " if month else ""
+    months = _rows(
+        warehouse, "reconciliation_health", HEALTH_COLUMNS, f"{of_month}order by usage_month"
+    )
     statuses = _records(
         warehouse,
         "select usage_month, reconciliation_status, sum(request_count), sum(logged_usd), "
@@ -79,24 +84,24 @@ def fetch(warehouse: Warehouse) -> dict[str, Any]:
             "difference_usd",
         ),
     )
-    for month in months:
-        own = [row for row in statuses if row["usage_month"] == month["usage_month"]]
-        own.sort(key=lambda row: STATUSES.index(row["reconciliation_status"]))
-        month["statuses"] = [
+    for row in months:
+        own = [found for found in statuses if found["usage_month"] == row["usage_month"]]
+        own.sort(key=lambda found: STATUSES.index(found["reconciliation_status"]))
+        row["statuses"] = [
             {
                 key: int(value) if key == "request_count" else value
-                for key, value in row.items()
+                for key, value in found.items()
                 if key != "usage_month"
             }
-            for row in own
+            for found in own
         ]
-        month["what_to_do"] = advice(month)
+        row["what_to_do"] = advice(row)
     largest = _rows(
         warehouse,
         "discrepancies",
         DISCREPANCY_COLUMNS,
         # a row without a difference has an unknown side, and the known one is at stake
-        "order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
+        f"{of_row_month}order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
         f"reconciliation_key limit {LARGEST}",
     )
     return {"months": months, "largest_discrepancies": largest}
@@ -126,7 +131,7 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
     months = result["months"]
     if not months:
         console.print(
-            "Nothing is loaded yet. Name a bill and a log: "
+            "Nothing is loaded yet, or nothing of this month. Name a bill and a log: "
             "python scripts/reconcile.py bill.csv token_usage.csv"
         )
         return

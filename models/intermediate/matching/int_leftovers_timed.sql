@@ -75,7 +75,7 @@ instants as (
 ),
 
 -- the default frame includes rows of the same instant, in both directions of time
-timed as (
+surrounded as (
 
     select
         *,
@@ -93,6 +93,24 @@ timed as (
         later as (
             partition by model, input_tokens, output_tokens order by happened_at desc
         )
+
+),
+
+timed as (
+
+    select
+        side,
+        model,
+        input_tokens,
+        output_tokens,
+        happened_at,
+        row_count,
+        row_id,
+        case when side = 'log' then bill_before_at else log_before_at end
+            as other_before_at,
+        case when side = 'log' then bill_after_at else log_after_at end
+            as other_after_at
+    from surrounded
 
 )
 
