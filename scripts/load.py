@@ -5,6 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -38,7 +41,10 @@ def load_files(
     `dry_run` checks and reports, and opens no warehouse. Raises UnusableInput (nothing was
     loaded) or WarehouseFailed (files before the failing one are loaded, it and later ones not).
     """
-    with tempfile.TemporaryDirectory(prefix="token-reconciliation-") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="token-reconciliation-") as temporary,
+        _interrupted_as_usual(),
+    ):
         folder = Path(temporary)
         staging = parse.connect(folder)
         checked = _check_files(staging, folder, names, as_format, issuer, console)
@@ -57,6 +63,17 @@ def load_files(
                 outcome = "loaded" if is_new else "already loaded"
                 summaries.append(_summary(staging, staged, outcome))
         return summaries
+
+
+@contextmanager
+def _interrupted_as_usual() -> Iterator[None]:
+    """DuckDB makes an error of its own of a signal that comes during a query."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from None
 
 
 def _check_files(
@@ -125,13 +142,14 @@ def _summary(staging: duckdb.DuckDBPyConnection, staged: Staged, outcome: str) -
 def print_summary(console: Console, summary: dict) -> None:
     """Say what became of one file."""
     outcome = summary["outcome"]
+    covered = f"{summary['first_at']} to {summary['last_at']} UTC"
     console.print(
         f"[bold]{_plain(summary['file'])}[/]: {outcome}"
         + (" (the same bytes; nothing changed)" if outcome == "already loaded" else "")
         + f" as {summary['format']}, {summary['line_count']:,} lines: "
         f"{summary['accepted_line_count']:,} accepted, "
         f"{summary['rejected_line_count']:,} rejected; "
-        f"{_usd(summary['accepted_usd'])}, {summary['first_at']} to {summary['last_at']} UTC"
+        f"{_usd(summary['accepted_usd'])}, {covered if summary['first_at'] else 'no times'}"
     )
     if summary["ignored_columns"]:
         names = ", ".join(summary["ignored_columns"])
@@ -145,10 +163,23 @@ def print_summary(console: Console, summary: dict) -> None:
     if hidden > 0:
         console.print(f"  … and {hidden:,} more, all in raw.rejected_lines")
     if rows := summary.get("first_rows"):
-        table = Table(*rows[0], title="first rows", title_justify="left")
-        for row in rows:
-            table.add_row(*(_plain("" if value is None else str(value)) for value in row.values()))
-        console.print(table)
+        console.print(_first_rows(rows))
+
+
+def _first_rows(rows: list[dict]) -> Table:
+    """Rows side by side, since a row has more columns than a terminal."""
+    table = Table("column", title="first rows", title_justify="left")
+    for row in rows:
+        table.add_column(f"line {row['line_number']}", overflow="fold")
+    for column in list(rows[0])[1:]:
+        table.add_row(column, *(_plain(_shown(row[column])) for row in rows))
+    return table
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}".rstrip("0").rstrip(".")
+    return "" if value is None else str(value)
 
 
 def _plain(text: str) -> str:
@@ -176,6 +207,7 @@ def stop_on_signals() -> None:
         sys.exit(128 + signum)
 
     signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGHUP, leave)
 
 
 @click.command()

@@ -20,7 +20,7 @@ import pyarrow
 from loader.cells import typed_lines
 from loader.errors import UnusableInput
 from loader.formats import Format, Layout, lay_out
-from loader.records import MAX_LINE, Record, number_records, read_header, records
+from loader.records import MAX_LINE, Record, read_header, records
 from loader.source import Source
 from loader.sql import identifier, literal, raw_columns
 
@@ -153,6 +153,7 @@ class _TextFile:
         self._name = name
         self._header = read_header(source)
         self.names = self._header.names
+        self._last_line = 1
 
     def read(self, layout: Layout, folder: Path) -> str:
         """Type the lines; the SQL of a typed line's number."""
@@ -163,24 +164,23 @@ class _TextFile:
 
     def _read_plain(self, layout: Layout) -> bool:
         """Read the file where it lies; False if any line needs a second look."""
-        is_parallel = not self._source.spans_lines
-        reader = self._reader(self._source.path, is_numbered=False, is_parallel=is_parallel)
         try:
+            reader = self._reader(self._source.path, is_numbered=False)
             self._type(typed_lines(layout, reader))
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             return False
-        return not self._connection.execute(f"select 1 from {self._name}_faults limit 1").fetchall()
+        [(count,)] = self._connection.execute(f"select count(*) from {self._name}").fetchall()
+        return count == self._source.line_count - 1
 
     def _read_with_care(self, layout: Layout, numbered: Path) -> None:
         """Rewrite the file's sound records with their line numbers, and read those."""
-        for batch in _batches(number_records(self._source, self._header, numbered)):
+        for batch in _batches(self._rewrite(numbered)):
             self._connection.register("batch", batch)
             self._connection.execute(
                 f"insert into {self._name}_rejected "
                 "select line_number, problem, null, text from batch"
             )
-        reader = self._reader(numbered, is_numbered=True, is_parallel=False)
-        self._type(typed_lines(layout, reader, "line_number"))
+        self._type(typed_lines(layout, self._reader(numbered, is_numbered=True), "line_number"))
         arms = " ".join(f"when '{kind}' then '{why}'" for kind, why in DUCKDB_REASONS.items())
         self._connection.execute(
             f"""
@@ -193,41 +193,53 @@ class _TextFile:
             group by 1
             """
         )
-        self._check_numbers()
         numbered.unlink()
+        self._check_numbers()
+
+    def _rewrite(self, numbered: Path) -> Iterator[Record]:
+        """Write the sound records, each with its line number in front; yield the others."""
+        with numbered.open("w", encoding="utf-8", newline="") as copy:
+            for record in records(self._source, self._header):
+                self._last_line = record.line_number
+                if record.problem:
+                    yield record
+                else:
+                    copy.write(f"{record.line_number}{self._header.delimiter}{record.text}\n")
 
     def _type(self, query: str) -> None:
         for table in (f"{self._name}_faults", f"{self._name}_scans"):
             self._connection.execute(f"drop table if exists {table}")
         self._connection.execute(f"create or replace table {self._name} as {query}")
 
-    def _reader(self, path: Path, *, is_numbered: bool, is_parallel: bool) -> str:
+    def _reader(self, path: Path, *, is_numbered: bool) -> str:
         columns = [f"'c{position}': 'varchar'" for position in range(len(self.names))]
+        # Parts of a file are read side by side only where no quoted cell can hold a line end,
+        # because DuckDB takes the lines inside a cell that two parts share for lines of the file.
+        own = "header = true, parallel = true"
         if is_numbered:
             columns.insert(0, "'line_number': 'bigint'")
+            own = "header = false, parallel = false, new_line = '\\n'"
         # everything is said, so nothing is sniffed: a sniffer guesses from the first rows
         return f"""read_csv(
-            {literal(str(path))}, columns = {{{", ".join(columns)}}}, header = {not is_numbered},
-            auto_detect = false, delim = {literal(self._header.delimiter)}, quote = '"',
-            escape = '"', nullstr = '', strict_mode = true, null_padding = false,
-            store_rejects = true, rejects_table = '{self._name}_faults',
-            rejects_scan = '{self._name}_scans', rejects_limit = 0, max_line_size = {MAX_LINE},
-            parallel = {is_parallel}
+            {literal(str(path))}, columns = {{{", ".join(columns)}}}, {own}, auto_detect = false,
+            delim = {literal(self._header.delimiter)}, quote = '"', escape = '"', nullstr = '',
+            strict_mode = true, null_padding = false, max_line_size = {MAX_LINE},
+            store_rejects = true, rejects_limit = 0, rejects_table = '{self._name}_faults',
+            rejects_scan = '{self._name}_scans'
         )"""
 
     def _check_numbers(self) -> None:
-        """Every number from 2 on exactly once, else DuckDB found other lines than we did."""
-        [(is_whole,)] = self._connection.execute(
+        """Every line exactly once, else DuckDB found other lines than we did."""
+        [(count, distinct, last)] = self._connection.execute(
             f"""
-            select count(*) = count(distinct line_number)
-                and count(*) = coalesce(max(line_number), 1) - 1
+            select count(*), count(distinct line_number), coalesce(max(line_number), 1)
             from (
                 select line_number from {self._name}
                 union all select line_number from {self._name}_rejected
             )
             """
         ).fetchall()
-        if not is_whole:
+        if not count == distinct == last - 1 == self._last_line - 1:
             raise UnusableInput(
                 f"{self._source.name}: where its lines begin and end cannot be told. "
                 "Look for unbalanced quotes, or export it again."

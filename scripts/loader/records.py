@@ -96,16 +96,6 @@ def records(source: Source, header: Header) -> Iterator[Record]:
             yield Record(number, text)
 
 
-def number_records(source: Source, header: Header, target: Path) -> Iterator[Record]:
-    """Rewrite the sound records, each with its line number in front; yield the others."""
-    with target.open("w", encoding="utf-8", newline="") as copy:
-        for record in records(source, header):
-            if record.problem:
-                yield record
-            else:
-                copy.write(f"{record.line_number}{header.delimiter}{record.text}\n")
-
-
 class _Cut(str):
     """The beginning of a line that is too long to hold."""
 

@@ -41,9 +41,9 @@ class Source:
     """plain UTF-8 text, or Parquet"""
     is_parquet: bool
     needs_care: bool
-    """holds something that a CSV reader would misread"""
-    spans_lines: bool
-    """may hold a quoted line end, so that its parts cannot be read side by side"""
+    """holds something that a CSV reader would misread; else each of its lines is a record"""
+    line_count: int
+    """lines of the file, whatever is in them"""
 
 
 def open_source(name: str, folder: Path, progress: Progress = lambda _: None) -> Source:
@@ -74,8 +74,8 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
             byte_count=given.stat().st_size,
             path=path,
             is_parquet=start == PARQUET,
-            needs_care=scan.needs_care,
-            spans_lines=scan.spans_lines(),
+            needs_care=scan.needs_care(),
+            line_count=scan.line_count(),
         )
     except FileNotFoundError:
         raise UnusableInput(f"{shown}: there is no such file. Check the path.") from None
@@ -145,43 +145,46 @@ class _Scan:
     REOPENED = re.compile(rb'" +"')  # `"a" "b"`, which DuckDB would take for `a b`
 
     def __init__(self) -> None:
-        self.needs_care = False
+        self._is_odd = False
         self._is_first = True
-        self._has_odd_line = False
-        self._open_line = b""  # the quotes of the line that the last chunk ended in
+        self._line_ends = 0
+        self._open_line = b""  # the odd quote, if any, of the line that the last chunk ended in
         self._tail = b"\n"  # so that a blank line before the header shows too
 
     def feed(self, chunk: bytes) -> None:
+        """Look at the next chunk of the file."""
         joined = self._tail + chunk[:3]
-        self.needs_care = (
-            self.needs_care
+        self._is_odd = bool(
+            self._is_odd
             or b"\0" in chunk
             or b"\n\n" in chunk
             or b"\n\n" in joined
             or (b"\r" in chunk and (self._has_odd_returns(chunk) or b"\n\r" in joined))
-            or (b'" ' in chunk and self.REOPENED.search(chunk) is not None)
+            or ((self._open_line or b'"' in chunk) and self._has_odd_quotes(chunk))
             or (self._is_first and self._starts_blank(chunk))
         )
         self._is_first = False
-        if b'"' in chunk:
-            self._count_quotes(chunk)
-        elif b"\n" in chunk:
-            self._has_odd_line = self.spans_lines()
-            self._open_line = b""
+        self._line_ends += chunk.count(b"\n")
         self._tail = chunk[-3:]
 
-    def spans_lines(self) -> bool:
-        """Whether some line has an odd number of quotes, as the first of a longer record has."""
-        return self._has_odd_line or len(self._open_line) % 2 == 1
+    def needs_care(self) -> bool:
+        """Whether anything was found that a CSV reader would misread."""
+        return self._is_odd or bool(self._open_line)
 
-    def _count_quotes(self, chunk: bytes) -> None:
-        whole, _, rest = (
+    def line_count(self) -> int:
+        """How many lines there were; the last one may lack its end."""
+        return self._line_ends + (not self._tail.endswith(b"\n"))
+
+    def _has_odd_quotes(self, chunk: bytes) -> bool:
+        """Whether a line has an odd number of quotes, as one has whose record goes on below it."""
+        if b'" ' in chunk and self.REOPENED.search(chunk):
+            return True
+        whole, _, self._open_line = (
             (self._open_line + chunk.translate(None, self.NEITHER))
             .replace(b'""', b"")
             .rpartition(b"\n")
         )
-        self._has_odd_line = self._has_odd_line or b'"' in whole
-        self._open_line = rest
+        return b'"' in whole
 
     @staticmethod
     def _has_odd_returns(chunk: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Warehouses for the tests: each fixture is the environment in which a command reaches a new one."""
+"""Warehouses for the tests: a fixture is the environment in which a command reaches a new one."""
 
 from __future__ import annotations
 

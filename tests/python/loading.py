@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import load
 from click.testing import CliRunner, Result
 from conftest import ROOT, query
+
+import load
 from loader import parse
 from loader.parse import Staged
 from loader.source import open_source

@@ -45,7 +45,10 @@ gathered as (
         ) as is_settled,
         -- the request is paid for already, on the row of its first log
         cast(
-            case when duplicate_logs_billed.usage_id is not null then 0 else sides.billed_usd end
+            case
+                when duplicate_logs_billed.usage_id is not null then 0 else
+                    sides.billed_usd
+            end
             as decimal(30, 18)
         ) as counted_billed_usd,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
@@ -84,7 +87,8 @@ compared as (
             as decimal(30, 18)
         ) as difference_usd,
         abs(known_difference_usd)
-        <= cast({{ var('tolerance_pct') }} as decimal(6, 4)) * abs(coalesce(logged_usd, 0))
+        <= cast({{ var('tolerance_pct') }} as decimal(6, 4))
+        * abs(coalesce(logged_usd, 0))
             as is_within_percent,
         abs(known_difference_usd) <= cast({{ var('tolerance_usd') }} as decimal(18, 6))
             as is_within_amount
