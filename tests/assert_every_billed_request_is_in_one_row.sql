@@ -1,18 +1,24 @@
--- Every billed request is in exactly one row of reconciled_requests: on its call's row, or on
--- a row of its own. A request on two rows would be paid for twice in every sum.
+-- Every billed request is in exactly one row of reconciled_requests: on its call's row,
+-- or on a row of its own. A request on two rows would be paid for twice in every sum.
 
 with
 
-counted as (
+billed as (
 
-    select
-        (select count(*) from {{ ref('int_billed_requests_summed') }}) as billed_count,
-        (
-            select count(*) from {{ ref('reconciled_requests') }}
-            where file_id is not null
-        ) as reconciled_count
+    select count(*) as row_count from {{ ref('int_billed_requests_summed') }}
+
+),
+
+reconciled as (
+
+    select count(*) as row_count from {{ ref('reconciled_requests') }}
+    where file_id is not null
 
 )
 
-select * from counted
-where billed_count <> reconciled_count
+select
+    billed.row_count as billed_count,
+    reconciled.row_count as reconciled_count
+from billed
+cross join reconciled
+where billed.row_count <> reconciled.row_count

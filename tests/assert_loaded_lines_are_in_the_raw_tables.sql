@@ -1,5 +1,5 @@
--- The lines that the loader says it accepted and rejected are there. Rows deleted or added by
--- hand would make every total of a file wrong without a trace.
+-- The lines that the loader says it accepted and rejected are there. Rows deleted or
+-- added by hand would make every total of a file wrong without a trace.
 
 with
 

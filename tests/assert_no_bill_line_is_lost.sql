@@ -1,6 +1,6 @@
--- Every dollar that a bill states is in exactly one row of reconciled_requests, except lines
--- that repeat another or that a later file restates. A dollar lost here would be a dollar
--- nobody asks the provider about.
+-- Every dollar that a bill states is in exactly one row of reconciled_requests, except
+-- lines that repeat another or that a later file restates. A dollar lost here would be
+-- a dollar nobody asks the provider about.
 
 with
 

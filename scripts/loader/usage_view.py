@@ -37,7 +37,7 @@ def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
         )
     schema, name = table.split(".")
     if (schema, name) == ("raw", "token_usage"):
-        raise UnusableInput("--usage-table: raw.token_usage cannot be a view over itself.")
+        raise UnusableInput(f"--usage-table {table}: a view cannot be over itself.")
     types = dict(
         warehouse.query(
             "select column_name, lower(data_type) from information_schema.columns "

@@ -46,8 +46,8 @@ gathered as (
         -- the request is paid for already, on the row of its first log
         cast(
             case
-                when duplicate_logs_billed.usage_id is not null then 0 else
-                    sides.billed_usd
+                when duplicate_logs_billed.usage_id is not null then 0
+                else sides.billed_usd
             end
             as decimal(30, 18)
         ) as counted_billed_usd,
