@@ -1,0 +1,266 @@
+"""What is a line, and what becomes of one that is none: its number, reason and text, and no more.
+
+A broken line must cost itself. If it swallowed the good lines after it, dollars would go missing
+that the provider did bill.
+"""
+
+from __future__ import annotations
+
+import pytest
+from loading import GOOD, HEADER, stage
+
+from loader.errors import UnusableInput
+
+TAIL = "2024-12-01 10:30:45,gpt-4o,150,75,0.25"
+
+
+def good(identity: str) -> str:
+    return f"{identity},{TAIL}"
+
+
+def table(*lines: str, end: str = "\n") -> str:
+    return end.join([HEADER, *lines]) + end
+
+
+def test_too_few_and_too_many_fields():
+    few, many = "id2,2024-12-01,gpt-4o,150,75", good("id4") + ",extra"
+    loaded = stage(table(good("id1"), few, good("id3"), many, good("id5")))
+
+    assert loaded.ids == ["id1", "id3", "id5"]
+    assert loaded.rejected == [
+        (3, "too_few_columns", None, few),
+        (5, "too_many_columns", None, many),
+    ]
+
+
+def test_an_open_quote_does_not_swallow_the_lines_after_it():
+    bad = 'id2,2024-12-01,"gpt-4o,150,75,0.25'
+    loaded = stage(table(good("id1"), bad, good("id3"), good("id4")))
+
+    assert loaded.ids == ["id1", "id3", "id4"]
+    assert loaded.rejected == [(3, "malformed_quotes", None, bad)]
+
+
+def test_two_open_quotes_do_not_make_one_record_of_what_is_between():
+    first, last = 'id2,"2024-12-01', 'id4,"'
+    loaded = stage(table(good("id1"), first, good("id3"), last, good("id5")))
+
+    assert loaded.ids == ["id1", "id3", "id5"]
+    assert loaded.rejected == [
+        (3, "malformed_quotes", None, first),
+        (5, "malformed_quotes", None, last),
+    ]
+
+
+def test_an_open_quote_that_is_never_closed_in_a_long_file():
+    lines = [good(f"id{number}") for number in range(5_000)]
+    lines[7] = '"' + lines[7]
+    loaded = stage(table(*lines))
+
+    assert loaded.staged.accepted_line_count == 4_999
+    assert loaded.rejected == [(9, "malformed_quotes", None, lines[7])]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '"id"2,' + TAIL,
+        '"id2"x,' + TAIL,
+        '"id" "2",' + TAIL,
+        '"id"   "2",' + TAIL,
+        '"id\\"2",' + TAIL,
+        good("id2") + '"x"y,"',
+    ],
+)
+def test_a_quote_where_none_may_stand(bad):
+    loaded = stage(table(good("id1"), bad, good("id3")))
+
+    assert loaded.ids == ["id1", "id3"]
+    assert loaded.rejected == [(3, "malformed_quotes", None, bad)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ('5" disk', '5" disk'),
+        ('a"b"c', 'a"b"c'),
+        (' "a" ', "a"),
+        ('"a,b"', "a,b"),
+        ('"a\nb"', "a\nb"),
+        ('"a\r\nb"', "a\r\nb"),
+        ('"a\rb"', "a\rb"),
+        ('"a\n\nb"', "a\n\nb"),
+        ('"say ""hi"""', 'say "hi"'),
+        (' "a,\nb" ', "a,\nb"),
+    ],
+)
+@pytest.mark.parametrize("beside", [good("id2"), "short"], ids=["clean", "among_broken_lines"])
+def test_what_a_cell_may_hold(cell, value, beside):
+    """The same cell means the same in a clean file and in one that is read with care."""
+    loaded = stage(table(f"{cell},{TAIL}", beside, good("id3")))
+
+    assert loaded.ids[0] == value
+    assert loaded.ids[-1] == "id3"
+    assert loaded.staged.line_count == 3
+
+
+def test_quoted_newlines_far_into_a_large_file():
+    """DuckDB reads a file of more than some 8 MB in parts, and a part may begin inside a cell."""
+    text = "\n".join(f"x{number},2024-12-01,gpt-4o,1,1,9" for number in range(200))
+    cell = '"' + text + '"'
+    count = 9_000_000 // len(cell)
+    loaded = stage(table(*[f"{cell},{TAIL}"] * count))
+
+    assert loaded.ids == [text] * count
+    assert not loaded.rejected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_line_ends(end):
+    loaded = stage(table(good("id1"), '"id,2",' + TAIL, "short", good("id4"), end=end))
+
+    assert loaded.ids == ["id1", "id,2", "id4"]
+    assert loaded.rejected == [(4, "too_few_columns", None, "short")]
+
+
+def test_mixed_line_ends():
+    text = f"{HEADER}\r\n{good('id1')}\n{good('id2')}\r{good('id3')}\r\r\n{good('id4')}"
+    loaded = stage(text)
+
+    assert loaded.ids == ["id1", "id2", "id3", "id4"]
+    assert not loaded.rejected
+
+
+def test_the_last_line_needs_no_end():
+    assert stage(f"{HEADER}\n{GOOD}").ids == ["id1"]
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t", " \t "], ids=repr)
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_blank_lines_are_no_lines(blank, end):
+    lines = [blank, HEADER, blank, good("id1"), blank, blank, "short", good("id3"), blank]
+    loaded = stage(end.join(lines) + end)
+
+    assert loaded.ids == ["id1", "id3"]
+    assert loaded.rejected == [(3, "too_few_columns", None, "short")]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_one_blank_line_anywhere(place):
+    lines = [HEADER, good("id1"), good("id2")]
+    lines.insert(place, "")
+
+    assert stage("\n".join(lines) + "\n").ids == ["id1", "id2"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name():
+    assert stage("\ufeff" + table(good("id1"))).ids == ["id1"]
+    assert stage("\ufeff" + table(good("id1"), "short")).ids == ["id1"]
+    assert stage("\ufeff\n" + table(good("id1"))).ids == ["id1"]
+
+
+def test_bytes_of_another_encoding_cost_their_line():
+    bad = "id2,2024-12-01,mod\xe8le,150,75,0.25"
+    content = table(good("id1"), "@", good("ïd3")).encode().replace(b"@", bad.encode("latin-1"))
+    loaded = stage(content)
+
+    assert loaded.ids == ["id1", "ïd3"]
+    shown = bad.replace("\xe8", "\\xe8")
+    assert loaded.rejected == [(3, "invalid_encoding", None, shown)]
+
+
+def test_a_nul_byte_costs_its_line():
+    loaded = stage(table(good("id1"), good("id\0002"), good("id3")))
+
+    assert loaded.ids == ["id1", "id3"]
+    assert loaded.rejected == [(3, "nul_byte", None, good("id\\x002"))]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_with_its_mark_is_read(encoding):
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    text = mark + table(good("ïd 🙂"), '"a,\nb",' + TAIL, "short", end="\r\n")
+    loaded = stage(text.encode(encoding))
+
+    assert loaded.ids == ["ïd 🙂", "a,\nb"]
+    assert loaded.rejected == [(4, "too_few_columns", None, "short")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+def test_other_wide_encodings_are_refused(encoding):
+    with pytest.raises(UnusableInput, match="first line is not text"):
+        stage(table(good("id1")).encode(encoding))
+
+
+def test_half_a_utf_16_character_at_the_end_is_damage():
+    with pytest.raises(UnusableInput, match="cannot be read to its end"):
+        stage(table(good("id1")).encode("utf-16")[:-1])
+
+
+def test_a_line_of_5_mb_costs_itself():
+    long = good("x" * 5_000_000)
+    loaded = stage(table(good("id1"), long, good("id3"), '"' + long, good("id5")))
+
+    assert loaded.ids == ["id1", "id3", "id5"]
+    assert loaded.rejected == [
+        (3, "line_too_long", None, long[:10_000]),
+        (5, "line_too_long", None, '"' + long[:9_999]),
+    ]
+
+
+def test_a_line_of_3_mb_costs_itself():
+    """Longer than DuckDB reads, shorter than what is cut."""
+    long = good("x" * 3_000_000)
+    loaded = stage(table(good("id1"), long, good("id3")))
+
+    assert loaded.ids == ["id1", "id3"]
+    assert loaded.rejected == [(3, "line_too_long", None, long)]
+
+
+def test_a_header_of_5_mb_is_none():
+    with pytest.raises(UnusableInput, match="first line is longer than"):
+        stage("x" * 5_000_000)
+
+
+def test_an_open_quote_in_the_header():
+    with pytest.raises(
+        UnusableInput, match=r"line 1: the header cannot be split.*unbalanced quote"
+    ):
+        stage(f'{HEADER},"note\n{GOOD},x\n')
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"], ids=["tab", "semicolon", "bar"])
+def test_other_delimiters(delimiter):
+    lines = [HEADER, good("id1"), '"id,2",' + TAIL.replace("gpt-4o", "a b")]
+    text = "\n".join(lines).replace(",", delimiter)
+    loaded = stage(text + f"\n{delimiter * 5}\nshort\n")
+
+    assert loaded.ids == ["id1", f"id{delimiter}2"]
+    assert [row["model"] for row in loaded.rows] == ["gpt-4o", "a b"]
+    assert loaded.rejected == [
+        (4, "missing_value", "request_id", delimiter * 5),
+        (5, "too_few_columns", None, "short"),
+    ]
+
+
+def test_a_semicolon_file_with_decimal_commas_is_not_guessed():
+    lines = [HEADER, GOOD.replace("0.25", "0#25"), GOOD]
+    loaded = stage("\n".join(lines).replace(",", ";").replace("#", ","))
+
+    assert loaded.reasons == [(2, "invalid_amount")]
+
+
+def test_the_last_line_of_an_id_is_the_call():
+    header = "id,created_at,model_used,tokens_used"
+    lines = ["a,2024-12-01,m,1", "b,2024-12-01,m,2", " a ,2024-12-01,m,3", "a,2024-12-01,m,x"]
+    loaded = stage("\n".join([header, *lines]))
+
+    assert [(row["id"], row["tokens_used"]) for row in loaded.rows] == [("b", 2), ("a", 3)]
+    assert loaded.rejected == [
+        (2, "duplicate_id", "id", lines[0]),
+        (5, "invalid_tokens", "tokens_used", lines[3]),
+    ]
+
+
+def test_the_lines_of_a_bill_may_share_an_id():
+    assert stage(table(good("id1"), good("id1"))).ids == ["id1", "id1"]
