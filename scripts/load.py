@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -210,14 +211,34 @@ def stop_on_signals() -> None:
     signal.signal(signal.SIGHUP, leave)
 
 
+def _checked_issuer(_context: click.Context, _option: click.Option, value: str | None):
+    """An issuer is part of reconciliation keys, so its name holds nothing that cuts them."""
+    if value is not None and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
+        raise click.BadParameter("use lower-case letters, digits, '.', '_' and '-', such as openai")
+    return value
+
+
+def file_options(command: Callable) -> Callable:
+    """The options of every command that loads files."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Check and report; write nothing."),
+        click.option(
+            "--issuer",
+            callback=_checked_issuer,
+            help="Who sent the bill, instead of what the format says.",
+        ),
+        click.option(
+            "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
+        ),
+        click.option("--target", help="Target of the dbt profile; by default the profile's own."),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("files", nargs=-1)
-@click.option("--target", help="Target of the dbt profile; by default the profile's own.")
-@click.option(
-    "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
-)
-@click.option("--issuer", help="Who sent the bill, instead of what the format says.")
-@click.option("--dry-run", is_flag=True, help="Check and report; write nothing.")
+@file_options
 @click.option(
     "--usage-table",
     metavar="SCHEMA.TABLE",

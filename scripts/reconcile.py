@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import verdict
-from load import exit_with, load_files, print_summary, stop_on_signals
+from load import exit_with, file_options, load_files, print_summary, stop_on_signals
 from loader.errors import UnusableInput, WarehouseFailed
-from loader.formats import all_formats
 from loader.warehouse import PROJECT, open_warehouse, profile_target
 
 UNHEALTHY = 3
@@ -23,12 +22,7 @@ UNHEALTHY = 3
 
 @click.command()
 @click.argument("files", nargs=-1)
-@click.option("--target", help="Target of the dbt profile; by default the profile's own.")
-@click.option(
-    "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
-)
-@click.option("--issuer", help="Who sent the bill, instead of what the format says.")
-@click.option("--dry-run", is_flag=True, help="Check the files and report; write nothing.")
+@file_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--strict", is_flag=True, help="Exit with 3 when some month is not healthy.")
 @click.option(

@@ -365,7 +365,7 @@ def _staged(
     return Staged(
         source=source,
         format=known,
-        issuer=issuer or known.issuer or None,
+        issuer=(issuer or known.issuer) if known.issuer else None,
         columns=("line_number", *filled),
         select=f"select {line_number} as line_number, {', '.join(filled)} from {name} "
         "where problem is null",

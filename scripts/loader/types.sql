@@ -8,13 +8,7 @@ create or replace temp macro as_text(txt) as
     case
         -- ASCII, and neither its first nor its last character is a blank
         when strlen(txt) = length(txt) and txt >= '!' and txt[-1] >= '!' then txt
-        else nullif(
-            trim(
-                txt,
-                ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)
-            ),
-            ''
-        )
+        else nullif(trim(txt, E' \t\n\x0B\f\r\u00A0\uFEFF'), '')
     end;
 
 -- whole, not negative, at most 18 digits; 150.0 is whole
@@ -55,12 +49,16 @@ create or replace temp macro as_seconds(txt) as try_cast(as_decimal(txt) as deci
 create or replace temp macro plain_timestamp(moment, txt) as
     case when cast(moment as varchar) = txt then moment end;
 
-create or replace temp macro iso_timestamp(txt) as
+create or replace temp macro other_timestamp(txt) as
     case
         when regexp_full_match(
             txt, '\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|z|UTC)?)?'
         )
             then try_cast(rtrim(txt, 'ZzUTC ') as timestamp)
+        when regexp_full_match(txt, '\d{9,10}(\.\d+)?')
+            then make_timestamp(try_cast(try_cast(txt as decimal(24, 6)) * 1000000 as bigint))
+        when regexp_full_match(txt, '\d{12,13}(\.\d+)?')
+            then make_timestamp(try_cast(try_cast(txt as decimal(24, 3)) * 1000 as bigint))
         when regexp_full_match(
             txt,
             '\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*[+-](0\d|1[0-4])(:?[0-5]\d)?'
@@ -69,22 +67,11 @@ create or replace temp macro iso_timestamp(txt) as
                 at time zone 'UTC'
     end;
 
-create or replace temp macro epoch_timestamp(txt) as
-    case
-        when regexp_full_match(txt, '\d{9,10}(\.\d+)?')
-            then make_timestamp(try_cast(try_cast(txt as decimal(24, 6)) * 1000000 as bigint))
-        when regexp_full_match(txt, '\d{12,13}(\.\d+)?')
-            then make_timestamp(try_cast(try_cast(txt as decimal(24, 3)) * 1000 as bigint))
-    end;
-
 create or replace temp macro as_timestamp(txt) as
-    case
-        when txt[5] = '-'
-            then coalesce(
-                plain_timestamp(try_cast(txt as timestamp), txt), iso_timestamp(as_text(txt))
-            )
-        else coalesce(epoch_timestamp(as_text(txt)), iso_timestamp(as_text(txt)))
-    end;
+    coalesce(
+        plain_timestamp(case when txt[5] = '-' then try_cast(txt as timestamp) end, txt),
+        other_timestamp(as_text(txt))
+    );
 
 create or replace temp macro as_boolean(txt) as
     case
