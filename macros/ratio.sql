@@ -9,6 +9,6 @@
 {%- endset -%}
 case
     when abs({{ quotient }}) < 100000000000
-        then cast({{ quotient }} * 1.000000000001 as decimal(18, 6))
+        then cast({{ quotient }} * 1.00000000000001 as decimal(18, 6))
 end
 {%- endmacro %}

@@ -347,7 +347,12 @@ def _staged(
     issuer: str | None,
 ) -> Staged:
     known = layout.format
-    filled = [column for column, _ in raw_columns(known.table) if column in layout.positions]
+    present = [column for column, _ in raw_columns(known.table) if column in layout.positions]
+    # a column without a value is null by itself, and costs a warehouse as much as a full one
+    counts = connection.execute(
+        f"select {', '.join(f'count({column})' for column in present)} from {name}"
+    ).fetchall()
+    filled = [column for column, count in zip(present, counts[0], strict=True) if count]
     usd = "cast(null as decimal(30, 18))"
     if "cost_usd" in filled:
         usd = "cost_usd"

@@ -8,7 +8,7 @@ create or replace temp macro as_text(txt) as
     case
         -- ASCII, and neither its first nor its last character is a blank
         when strlen(txt) = length(txt) and txt >= '!' and txt[-1] >= '!' then txt
-        else nullif(trim(txt, E' \t\n\x0B\f\r\u00A0\uFEFF'), '')
+        else nullif(trim(txt, E' \t\n\x0B\f\r' || chr(160) || chr(65279)), '')
     end;
 
 -- whole, not negative, at most 18 digits; 150.0 is whole

@@ -18,6 +18,8 @@ from loader.parse import Staged
 from loader.profile import PROJECT, profile_target
 from loader.sql import DDL, literal, raw_columns
 
+INGESTED_ROWS = 300
+"""rows sent to Postgres at a time: few enough that the server works while we encode the next"""
 LOCK_PATIENCE = 30.0
 """seconds to wait for another process that has the DuckDB file open"""
 
@@ -208,7 +210,7 @@ class PostgresWarehouse:
 
     @staticmethod
     def _ingest(cursor: Any, rows: duckdb.DuckDBPyRelation, table: str) -> None:
-        batches = rows.to_arrow_reader(8_192)
+        batches = rows.to_arrow_reader(INGESTED_ROWS)
         cursor.adbc_ingest(table, batches, mode="append", db_schema_name="raw")
 
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import NamedTuple
 
+import duckdb
 from click.testing import CliRunner, Result
 from conftest import ROOT, query
 
@@ -66,16 +68,22 @@ def stage(
 
 def stage_file(path: Path, *, as_format: str | None = None, issuer: str | None = None) -> Loaded:
     """Stage a file that is there; its totals are checked on the way."""
+    connection = _connection()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with parse.connect(folder) as connection:
-            source = open_source(str(path), folder)
-            staged = parse.stage(connection, source, folder, "file", as_format, issuer)
-            rows = parse.first_rows(connection, staged, 1_000_000)
-            rejected = parse.first_rejects(connection, staged, 1_000_000)
+        source = open_source(str(path), folder)
+        staged = parse.stage(connection, source, folder, "file", as_format, issuer)
+        rows = parse.first_rows(connection, staged, 1_000_000)
+        rejected = parse.first_rejects(connection, staged, 1_000_000)
     loaded = Loaded(staged, rows, [Rejected(*line) for line in rejected])
     check_totals(loaded)
     return loaded
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One for all: a new one takes longer than a small file."""
+    return parse.connect(Path(mkdtemp()))
 
 
 def check_totals(loaded: Loaded) -> None:

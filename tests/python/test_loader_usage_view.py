@@ -52,11 +52,6 @@ LOG = FORMATS / "token_usage.csv"
 OPTIONS = ("--usage-table", "application.token_usage")
 
 
-def make(env: dict[str, str], sql: str = APPLICATION) -> None:
-    for statement in sql.split(";"):
-        query(env, statement)
-
-
 def columns_of(env: dict[str, str], schema: str) -> list[tuple]:
     return query(
         env,
@@ -66,7 +61,7 @@ def columns_of(env: dict[str, str], schema: str) -> list[tuple]:
 
 
 def test_the_view_gives_the_types_and_times_that_raw_promises(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     result = run(warehouse, *OPTIONS)
 
     assert result.exit_code == 0
@@ -85,14 +80,14 @@ def test_the_view_gives_the_types_and_times_that_raw_promises(warehouse):
 def test_the_view_has_the_columns_of_the_table_it_replaces(warehouse):
     run(warehouse, BILL)
     of_the_table = columns_of(warehouse, "raw")
-    make(warehouse)
+    query(warehouse, APPLICATION)
     run(warehouse, *OPTIONS)
 
     assert columns_of(warehouse, "raw") == of_the_table
 
 
 def test_the_application_is_left_alone(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     sql = "select * from application.token_usage order by id"
     before = (columns_of(warehouse, "application"), str(query(warehouse, sql)))
     run(warehouse, *OPTIONS)
@@ -102,7 +97,7 @@ def test_the_application_is_left_alone(warehouse):
 
 
 def test_a_second_time_changes_nothing_and_keeps_what_stands_on_it(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     run(warehouse, *OPTIONS)
     query(warehouse, "create view public_calls as select id from raw.token_usage")
     result = run(warehouse, *OPTIONS)
@@ -112,7 +107,7 @@ def test_a_second_time_changes_nothing_and_keeps_what_stands_on_it(warehouse):
 
 
 def test_new_rows_and_bills_join_the_view(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     run(warehouse, *OPTIONS)
     assert run(warehouse, BILL).exit_code == 0
     query(warehouse, "delete from application.token_usage where user_id is null")
@@ -122,7 +117,7 @@ def test_new_rows_and_bills_join_the_view(warehouse):
 
 
 def test_a_log_is_refused_beside_the_view(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     run(warehouse, *OPTIONS)
     result = run(warehouse, BILL, LOG)
 
@@ -132,7 +127,7 @@ def test_a_log_is_refused_beside_the_view(warehouse):
 
 
 def test_loaded_rows_are_not_hidden(warehouse):
-    make(warehouse)
+    query(warehouse, APPLICATION)
     run(warehouse, LOG)
     result = run(warehouse, *OPTIONS)
 
@@ -141,24 +136,20 @@ def test_loaded_rows_are_not_hidden(warehouse):
     assert raw_counts(warehouse)["token_usage"] == 3
 
 
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ("token_usage", "give the table as SCHEMA.TABLE"),
-        ("a.b.c", "give the table as SCHEMA.TABLE"),
-        ("application.token_usage; drop table x", "give the table as SCHEMA.TABLE"),
-        ("application.'token_usage'", "give the table as SCHEMA.TABLE"),
-        ("application.calls", "there is no such table, or no right to read it"),
-        ("raw.token_usage", "a view cannot be over itself"),
-        ("raw.billed_requests", "it lacks id, created_at, model_used."),
-    ],
-)
-def test_a_table_that_cannot_be_used(warehouse, table, said):
-    make(warehouse)
-    result = run(warehouse, "--usage-table", table)
-
-    assert result.exit_code == 2
-    assert f"--usage-table {table}: {said}" in result.stderr
+def test_a_table_that_cannot_be_used(warehouse):
+    query(warehouse, APPLICATION)
+    for table, said in {
+        "token_usage": "give the table as SCHEMA.TABLE",
+        "a.b.c": "give the table as SCHEMA.TABLE",
+        "application.token_usage; drop table x": "give the table as SCHEMA.TABLE",
+        "application.'token_usage'": "give the table as SCHEMA.TABLE",
+        "application.calls": "there is no such table, or no right to read it",
+        "raw.token_usage": "a view cannot be over itself",
+        "raw.billed_requests": "it lacks id, created_at, model_used.",
+    }.items():
+        result = run(warehouse, "--usage-table", table)
+        assert result.exit_code == 2
+        assert f"--usage-table {table}: {said}" in result.stderr
     assert query(warehouse, "select count(*) from raw.token_usage") == [(0,)]
 
 
@@ -169,7 +160,7 @@ def test_a_table_that_cannot_be_used(warehouse, table, said):
 def test_a_column_that_could_be_misread(warehouse, column, found):
     types = {"id": "text", "model_used": "text", "created_at": "timestamp"} | {column: found}
     columns = ", ".join(f"{name} {type_}" for name, type_ in types.items())
-    make(warehouse, f"create schema application; create table application.token_usage ({columns})")
+    query(warehouse, f"create schema application; create table application.token_usage ({columns})")
     result = run(warehouse, *OPTIONS)
 
     assert result.exit_code == 2
@@ -178,7 +169,7 @@ def test_a_column_that_could_be_misread(warehouse, column, found):
 
 
 def test_epochs_names_in_capitals_and_whole_cents(warehouse):
-    make(
+    query(
         warehouse,
         """
         create schema "Our App";

@@ -23,12 +23,23 @@ matched as (
 
     select
         calls.usage_id,
-        min({{ bytewise('billed_requests.bill_key') }}) as bill_key
+        calls.request_id,
+        min({{ bytewise('billed_requests.issuer') }}) as issuer
     from calls
     inner join billed_requests
         on calls.request_id = billed_requests.request_id
-    group by 1
+    group by 1, 2
+
+),
+
+-- keys as int_billed_requests_summed spells them
+keyed as (
+
+    select
+        usage_id,
+        'bill:' || issuer || ':' || request_id as bill_key
+    from matched
 
 )
 
-select * from matched
+select * from keyed

@@ -78,9 +78,11 @@ joined as (
         billed_requests.is_priced_from_list,
         billed_requests.is_amount_known,
 
-        -- what the list price is taken of: billed tokens, else logged ones
-        coalesce(billed_requests.price_model_name, calls.price_model_name)
-            as price_model_name,
+        -- what the list price is taken of: what is billed, else what is logged
+        case
+            when billed_requests.bill_key is null then calls.price_model_name
+            else billed_requests.price_model_name
+        end as price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
         coalesce(
             billed_requests.input_tokens, billed_requests.output_tokens
