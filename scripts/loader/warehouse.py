@@ -262,20 +262,18 @@ where file_id <> {file_id}
 
 def _missing_tables(warehouse: Warehouse) -> list[str]:
     """What creates the tables that are not there; `raw.token_usage` may be the user's own view."""
-    there = {
-        name
-        for (name,) in warehouse.query(
-            "select table_name from information_schema.tables where table_schema = 'raw'"
-        )
-    }
+    there = warehouse.query(
+        "select 'schema', schema_name from information_schema.schemata where schema_name = 'raw' "
+        "union all "
+        "select 'table', table_name from information_schema.tables where table_schema = 'raw'"
+    )
     without_comments = re.sub(r"^--.*$", "", DDL.read_text("utf-8"), flags=re.MULTILINE)
     schema, *tables = filter(str.strip, without_comments.split(";"))
-    missing = [sql for sql in tables if re.search(r"raw\.(\w+)", sql).group(1) not in there]
+    missing = [
+        sql for sql in tables if ("table", re.search(r"raw\.(\w+)", sql).group(1)) not in there
+    ]
     # asked for only where it is not there: a role may own the schema and make none
-    has_schema = warehouse.query(
-        "select 1 from information_schema.schemata where schema_name = 'raw'"
-    )
-    return missing if has_schema else [schema, *missing]
+    return missing if ("schema", "raw") in there else [schema, *missing]
 
 
 def _accepted(staged: Staged) -> str:

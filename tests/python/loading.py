@@ -68,7 +68,7 @@ def stage(
 
 def stage_file(path: Path, *, as_format: str | None = None, issuer: str | None = None) -> Loaded:
     """Stage a file that is there; its totals are checked on the way."""
-    connection = _connection()
+    connection = staging()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         source = open_source(str(path), folder)
@@ -81,8 +81,8 @@ def stage_file(path: Path, *, as_format: str | None = None, issuer: str | None =
 
 
 @cache
-def _connection() -> duckdb.DuckDBPyConnection:
-    """One for all: a new one takes longer than a small file."""
+def staging() -> duckdb.DuckDBPyConnection:
+    """A staging connection, one for all: a new one takes longer than a small file."""
     return parse.connect(Path(mkdtemp()))
 
 
