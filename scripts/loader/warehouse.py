@@ -90,13 +90,14 @@ class DuckDBWarehouse:
             if load_number is None:
                 staging.execute("rollback")
                 return False
-            file_id = literal(staged.source.file_id)
+            replaces = staging.execute(_HAS_CALLS.format(schema="warehouse.raw")).fetchall()
             staging.execute(
                 f"insert into warehouse.raw.{staged.format.table} "
                 f"(file_id, {', '.join(staged.columns)}) {_accepted(staged)}"
             )
             staging.execute(f"insert into warehouse.raw.rejected_lines {_rejected(staged)}")
-            if staged.format.grain == "usage_log":
+            if staged.format.grain == "usage_log" and replaces:
+                file_id = literal(staged.source.file_id)
                 staging.execute(_REPLACE_CALLS.format(schema="warehouse.raw", file_id=file_id))
             values = _file_row(staged, load_number)
             staging.execute(
@@ -182,10 +183,12 @@ class PostgresWarehouse:
             load_number = _next_load_number(cursor.fetchall(), staged)
             if load_number is None:
                 return False
+            cursor.execute(_HAS_CALLS.format(schema="raw"))
+            replaces = cursor.fetchall()
             # columns that the file lacks stay null by themselves
             self._ingest(cursor, staging.sql(_accepted(staged)), staged.format.table)
             self._ingest(cursor, staging.sql(_rejected(staged)), "rejected_lines")
-            if staged.format.grain == "usage_log":
+            if staged.format.grain == "usage_log" and replaces:
                 file_id = literal(staged.source.file_id)
                 cursor.execute(_REPLACE_CALLS.format(schema="raw", file_id=file_id))
             values = _file_row(staged, load_number)
@@ -251,6 +254,8 @@ def _open_postgres(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
 
 
 _LOADED = "select file_id, load_number from {schema}.loaded_files"
+
+_HAS_CALLS = "select 1 from {schema}.token_usage limit 1"
 
 # a later file's row replaces an earlier row of the same call
 _REPLACE_CALLS = """
