@@ -56,6 +56,7 @@ class _Cell:
 
     @property
     def read(self) -> str:
+        """The value that the text spells, or null."""
         text = f"text_{self.name}"
         if not (self.column.true_values or self.column.false_values):
             return f"{TYPES[self.column.type].macro}({text}) as read_{self.name}"
@@ -68,6 +69,7 @@ class _Cell:
 
     @property
     def admitted(self) -> str:
+        """The value if it is one that may be, in the unit of the raw table."""
         value = f"read_{self.name}"
         if bound := TYPES[self.column.type].bound:
             value = f"case when {bound.format(value)} then {value} end"

@@ -105,7 +105,7 @@ def stage(
             _reject_repeated_ids(connection, name, layout.name_of("id"))
         _reject_problems(connection, name, line_number)
         file.fill_raw_lines()
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise UnusableInput(
             f"{source.name}: cannot be read ({str(error).splitlines()[0][:300]}). Export it again."
         ) from None
@@ -167,7 +167,7 @@ class _TextFile:
         try:
             reader = self._reader(self._source.path, is_numbered=False)
             self._type(typed_lines(layout, reader))
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
+        except duckdb.Error:
             return False
         [(count,)] = self._connection.execute(f"select count(*) from {self._name}").fetchall()
         return count == self._source.line_count - 1
@@ -298,8 +298,8 @@ class _ParquetFile:
             f"""
             update {self._name}_rejected set raw_line = numbered.raw_line
             from (
-                select row_number() over () + 1 as line_number, to_json(found) as raw_line
-                from {self._rows} as found
+                select row_number() over () + 1 as line_number, to_json(parquet_row) as raw_line
+                from {self._rows} as parquet_row
             ) as numbered
             where numbered.line_number = {self._name}_rejected.line_number
             """

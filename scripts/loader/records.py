@@ -132,12 +132,15 @@ class _Lines:
 
 
 class _Shape:
-    """Which texts are one record. A quoted cell may have blanks around its quotes."""
+    """Which texts are one record, as DuckDB sees it.
+
+    A quoted cell may have one space before it and several behind it; elsewhere a quote is text.
+    """
 
     def __init__(self, header: Header) -> None:
         between = re.escape(header.delimiter)
-        opened = ' *+"[^"]*+(?:""[^"]*+)*+'
-        cell = rf'(?:{opened}" *+(?={between}|\Z)|(?! *+")[^{between}\r\n]*+)'
+        opened = ' ?+"[^"]*+(?:""[^"]*+)*+'
+        cell = rf'(?:{opened}" *+(?={between}|\Z)|(?! ?")[^{between}\r\n]*+)'
         self._record = re.compile(rf"{cell}(?:{between}{cell})*+\Z")
         self._open = re.compile(rf"(?:{cell}{between})*+{opened}\Z")
         self._full = re.compile(rf"{cell}(?:{between}{cell}){{{len(header.names) - 1}}}\Z")

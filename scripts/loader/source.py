@@ -41,9 +41,9 @@ class Source:
     """plain UTF-8 text, or Parquet"""
     is_parquet: bool
     needs_care: bool
-    """holds something that a CSV reader would misread; else each of its lines is a record"""
+    """holds something that a CSV reader would misread and not say"""
     line_count: int
-    """lines of the file, whatever is in them"""
+    """line feeds, and the line after the last one: of a clean file, its records"""
 
 
 def open_source(name: str, folder: Path, progress: Progress = lambda _: None) -> Source:
@@ -74,7 +74,7 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
             byte_count=given.stat().st_size,
             path=path,
             is_parquet=start == PARQUET,
-            needs_care=scan.needs_care(),
+            needs_care=scan.needs_care,
             line_count=scan.line_count(),
         )
     except FileNotFoundError:
@@ -139,60 +139,53 @@ def _first_bytes(path: Path) -> bytes:
 
 
 class _Scan:
-    """Looks at chunks for what only a careful reading gets right, as cheaply as it can."""
+    """Looks at chunks for what a CSV reader would misread and not say, as cheaply as it can."""
 
     NEITHER = bytes(set(range(256)) - set(b'"\n'))
     REOPENED = re.compile(rb'" +"')  # `"a" "b"`, which DuckDB would take for `a b`
 
     def __init__(self) -> None:
-        self._is_odd = False
+        self.needs_care = False
         self._is_first = True
         self._line_ends = 0
-        self._open_line = b""  # the odd quote, if any, of the line that the last chunk ended in
-        self._tail = b"\n"  # so that a blank line before the header shows too
+        self._ends_open = False
+        self._ends_in_return = False
+        self._odd_quote = b""  # of the line that the last chunk ended in, if it has one
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next chunk of the file."""
-        joined = self._tail + chunk[:3]
-        self._is_odd = bool(
-            self._is_odd
+        self.needs_care = bool(
+            self.needs_care
             or b"\0" in chunk
-            or b"\n\n" in chunk
-            or b"\n\n" in joined
-            or (b"\r" in chunk and (self._has_odd_returns(chunk) or b"\n\r" in joined))
-            or ((self._open_line or b'"' in chunk) and self._has_odd_quotes(chunk))
+            or self._has_bare_return(chunk)
+            or ((self._odd_quote or b'"' in chunk) and self._has_odd_quotes(chunk))
             or (self._is_first and self._starts_blank(chunk))
         )
         self._is_first = False
+        self._ends_in_return = chunk.endswith(b"\r")
         self._line_ends += chunk.count(b"\n")
-        self._tail = chunk[-3:]
-
-    def needs_care(self) -> bool:
-        """Whether anything was found that a CSV reader would misread."""
-        return self._is_odd or bool(self._open_line)
+        self._ends_open = not chunk.endswith(b"\n")
 
     def line_count(self) -> int:
         """How many lines there were; the last one may lack its end."""
-        return self._line_ends + (not self._tail.endswith(b"\n"))
+        return self._line_ends + self._ends_open
+
+    def _has_bare_return(self, chunk: bytes) -> bool:
+        """Whether a line ends in CR alone, which DuckDB would take for a part of a cell."""
+        if self._ends_in_return and not chunk.startswith(b"\n"):
+            return True
+        return b"\r" in chunk and chunk.count(b"\r") > chunk.count(b"\r\n") + chunk.endswith(b"\r")
 
     def _has_odd_quotes(self, chunk: bytes) -> bool:
         """Whether a line has an odd number of quotes, as one has whose record goes on below it."""
         if b'" ' in chunk and self.REOPENED.search(chunk):
             return True
-        whole, _, self._open_line = (
-            (self._open_line + chunk.translate(None, self.NEITHER))
+        whole, _, self._odd_quote = (
+            (self._odd_quote + chunk.translate(None, self.NEITHER))
             .replace(b'""', b"")
             .rpartition(b"\n")
         )
         return b'"' in whole
-
-    @staticmethod
-    def _has_odd_returns(chunk: bytes) -> bool:
-        """Blank lines, or line ends of more than one kind; a chunk's cut may split one CR LF."""
-        pairs = chunk.count(b"\r\n")
-        returns = chunk.count(b"\r") - chunk.endswith(b"\r")
-        feeds = chunk.count(b"\n") - chunk.startswith(b"\n")
-        return returns > pairs or feeds > pairs or b"\n\r" in chunk
 
     @staticmethod
     def _starts_blank(chunk: bytes) -> bool:

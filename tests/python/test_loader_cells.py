@@ -143,6 +143,10 @@ def test_times_are_utc():
         "1733049045.5": "2024-12-01 10:30:45.5",
         "1733049045123": "2024-12-01 10:30:45.123",
         "1733049045123.0": "2024-12-01 10:30:45.123",
+        "1733049045123.25": "2024-12-01 10:30:45.123250",
+        "1733049045.0000005": "2024-12-01 10:30:45.000001",
+        "946684800000": "2000-01-01",
+        "999999999999": "2001-09-09 01:46:39.999",
         "946684800": "2000-01-01",
         "4102444799": "2099-12-31 23:59:59",
         " 2024-12-01 10:30:45 ": "2024-12-01 10:30:45",
@@ -206,7 +210,8 @@ def test_ids_are_text_as_they_stand():
 
 
 def test_blanks_around_an_id_are_dropped():
-    cells = [f"{blank}id1{blank}" for blank in (" ", "\t", "\u00a0", "\ufeff", " \t \u00a0")]
+    blanks = (" ", "\t", "\x0b", "\u00a0", "\ufeff", " \t \u00a0")
+    cells = [cell for blank in blanks for cell in (f"{blank}id1{blank}", f"id1{blank}")]
     assert read("request_id", cells) == dict.fromkeys(cells, "id1")
 
 
@@ -234,6 +239,16 @@ def test_a_refund_counts_as_it_stands():
     loaded = stage(f"{HEADER}\n{WITNESS}\n{WITNESS.replace('0.25', '-1.5')}\n")
 
     assert loaded.staged.accepted_usd == Decimal("0.25") - Decimal("1.5")
+
+
+def test_cents_are_rounded_as_dollars_line_by_line():
+    """As the staging model does it, or the control total would be off."""
+    loaded = stage(
+        "id,created_at,model_used,calculated_cost_cents\n"
+        "a,2024-12-01,m,0.00000000000000005\nb,2024-12-01,m,0.00000000000000005\n"
+    )
+
+    assert loaded.staged.accepted_usd == Decimal("2e-18")
 
 
 def test_a_spend_is_dollars_a_billion_of_them_is_not():

@@ -84,10 +84,11 @@ def test_a_quote_where_none_may_stand(bad):
 def test_what_a_cell_may_hold(breaks, beside):
     """The same cell means the same in a clean file and in one that is read with care."""
     cells = {
+        f'"a,{breaks}b"': f"a,{breaks}b",
         '5" disk': '5" disk',
         'a"b"c': 'a"b"c',
-        ' "a" ': "a",
-        f'"a,{breaks}b"': f"a,{breaks}b",
+        ' "a"  ': "a",
+        '  "a"': '"a"',
         f'"a ""b{breaks}"""': f'a "b{breaks}"',
         f' "a,{breaks}" ': f"a,{breaks}".rstrip(),
         '""': None,
@@ -98,15 +99,41 @@ def test_what_a_cell_may_hold(breaks, beside):
     assert loaded.staged.line_count == len(cells) + 2
 
 
-def test_quoted_newlines_far_into_a_large_file():
-    """DuckDB reads a file of more than some 8 MB in parts, and a part may begin inside a cell."""
-    text = "\n".join(f"x{number},2024-12-01,gpt-4o,1,1,9" for number in range(200))
-    cell = '"' + text + '"'
-    count = 9_000_000 // len(cell)
-    loaded = stage(table(*[f"{cell},{TAIL}"] * count))
+CUT = 8_000_000
+"""bytes after which DuckDB begins another part of a file, to be read beside the first"""
 
-    assert loaded.ids == [text] * count
+
+def padded_to(size: int) -> str:
+    """A header and good lines with long notes, of this many characters."""
+    text = f"{HEADER},note\n"
+    while len(text) < size:
+        room = min(99_000, size - len(text))
+        note = "x" * (room - len(GOOD) - 2)
+        text += f"{GOOD},{note}\n"
+    return text
+
+
+@pytest.mark.parametrize("place", [CUT - 1, CUT, CUT + 5, CUT + 40])
+def test_lines_inside_a_cell_are_no_lines_where_a_part_of_the_file_begins(place):
+    """A log holds texts of strangers: what looks like lines in one must not become lines."""
+    forged = "forged,2024-12-01,gpt-4o,1,1,999,x"
+    cell = '"' + "\n".join(["begin", *[forged] * 10, "end"]) + '"'
+    text = f"{padded_to(place)}{cell},{TAIL},\n{GOOD},\n"
+    loaded = stage(text)
+
+    assert loaded.ids[-2:] == [cell.strip('"'), "id1"]
+    assert "forged" not in loaded.ids
     assert not loaded.rejected
+
+
+def test_nor_among_broken_lines():
+    forged = "7,forged,2024-12-01,gpt-4o,1,1,999,x"
+    cell = '"' + "\n".join([forged] * 10) + '"'
+    lines = [f"{cell},{TAIL},"] * 1_000
+    loaded = stage("\n".join([padded_to(CUT - 200_000) + "short", *lines]))
+
+    assert loaded.ids[-1_000:] == [cell.strip('"')] * 1_000
+    assert [line.raw_line for line in loaded.rejected] == ["short"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
@@ -139,12 +166,16 @@ def test_blank_lines_are_no_lines(blank, end):
     assert loaded.rejected == [(3, "too_few_columns", None, "short")]
 
 
+@pytest.mark.parametrize("blank", ["", "  "], ids=repr)
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
-def test_one_blank_line_anywhere(place):
+def test_one_blank_line_anywhere(place, blank):
     lines = [HEADER, good("id1"), good("id2")]
-    lines.insert(place, "")
+    lines.insert(place, blank)
 
-    assert stage("\n".join(lines) + "\n").ids == ["id1", "id2"]
+    loaded = stage("\n".join(lines) + "\n")
+
+    assert loaded.ids == ["id1", "id2"]
+    assert not loaded.rejected
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name():
@@ -209,6 +240,28 @@ def test_a_line_of_3_mb_costs_itself():
 
     assert loaded.ids == ["id1", "id3"]
     assert loaded.rejected == [(3, "line_too_long", None, long)]
+
+
+def test_a_cell_with_a_line_of_5_mb_is_not_read_in_part():
+    long = "x" * 5_000_000
+    lines = ['id2,2024-12-01,"gpt', long, '4o",150,75,0.25']
+    loaded = stage(table(good("id1"), *lines, good("id3")))
+
+    assert loaded.ids == ["id1", "id3"]
+    assert loaded.rejected == [
+        (3, "malformed_quotes", None, lines[0]),
+        (4, "line_too_long", None, long[:10_000]),
+        (5, "too_few_columns", None, lines[2]),
+    ]
+
+
+def test_a_cell_of_more_lines_than_are_held(monkeypatch):
+    monkeypatch.setattr("loader.records.MAX_HELD", 200)
+    lines = ['id2,2024-12-01,"gpt', *["x" * 20] * 20, '4o",150,75,0.25']
+    loaded = stage(table(good("id1"), *lines, good("id3"), f'"a\nb",{TAIL}'))
+
+    assert loaded.ids == ["id1", "id3", "a\nb"]
+    assert [line.raw_line for line in loaded.rejected] == lines
 
 
 def test_a_header_of_5_mb_is_none():

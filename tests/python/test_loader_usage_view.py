@@ -69,9 +69,9 @@ def test_the_view_gives_the_types_and_times_that_raw_promises(warehouse):
         result.output
     )
     assert "13 missing ones null (output_tokens, cached_input_tokens," in result.output
+    select = f"select {MAPPED} from raw.token_usage order by id"
     for zone in ("UTC", "Asia/Tokyo"):
-        reading = dict(warehouse, PGTZ=zone, TZ=zone)
-        assert query(reading, f"select {MAPPED} from raw.token_usage order by id") == ROWS
+        assert query(warehouse, f"set timezone = '{zone}'; {select}") == ROWS
     missing = [name for name, _ in raw_columns("token_usage") if name not in MAPPED.split(", ")]
     nulls = query(warehouse, f"select distinct {', '.join(missing)} from raw.token_usage")
     assert nulls == [(None,) * len(missing)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg2
 import pytest
 from conftest import query
 from loading import FORMATS, HEADER, raw_counts, run, start
@@ -156,6 +161,64 @@ def test_loaders_at_once(warehouse):
     assert numbers == [(1,), (2,)]
 
 
+@contextmanager
+def transaction(env: dict[str, str]) -> Iterator[psycopg2.extensions.cursor]:
+    """A transaction of somebody else, committed at the end."""
+    variables = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
+    other = psycopg2.connect(**{key: env[variable] for key, variable in variables.items()})
+    with closing(other), other, other.cursor() as cursor:
+        yield cursor
+
+
+def wait_until_it_waits(env: dict[str, str], process: subprocess.Popen) -> None:
+    while not query(env, "select 1 from pg_locks where not granted") and process.poll() is None:
+        time.sleep(0.05)
+
+
+def test_another_loader_is_making_the_tables(postgres):
+    """Postgres lets two sessions make one schema and then fails the later of them."""
+    with transaction(postgres) as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtext('raw'))")
+        cursor.execute("create schema raw")
+        loader = start(postgres, BILL)
+        wait_until_it_waits(postgres, loader)
+    _, errors = loader.communicate(timeout=60)
+
+    assert (loader.returncode, errors) == (0, "")
+    assert raw_counts(postgres)["billed_requests"] == 4
+
+
+def test_another_loader_is_loading_the_same_bytes(postgres):
+    run(postgres, LOG)
+    with transaction(postgres) as cursor:
+        cursor.execute("lock table raw.loaded_files in exclusive mode")
+        cursor.execute(
+            "update raw.loaded_files set file_id = %s",
+            [hashlib.sha256(BILL.read_bytes()).hexdigest()],
+        )
+        loader = start(postgres, BILL)
+        wait_until_it_waits(postgres, loader)
+    out, errors = loader.communicate(timeout=60)
+
+    assert (loader.returncode, errors) == (0, "")
+    assert "already loaded" in out
+    assert raw_counts(postgres)["billed_requests"] == 0
+
+
+def test_a_role_that_may_only_write_rows(postgres):
+    run(postgres, BILL)
+    role = f"writer_{uuid.uuid4().hex}"
+    query(
+        postgres,
+        f"create role {role} login; grant usage on schema raw to {role}; "
+        f"grant all on all tables in schema raw to {role}",
+    )
+    result = run(postgres | {"PGUSER": role}, LOG)
+
+    assert result.exit_code == 0
+    assert raw_counts(postgres) == BOTH
+
+
 def hold(path: str) -> subprocess.Popen:
     """Another process that has a DuckDB file open until its input ends."""
     process = subprocess.Popen(
@@ -241,6 +304,15 @@ def test_a_postgres_database_that_is_not_there(postgres):
     assert 'database "it\'s not there" does not exist' in result.stderr
 
 
+def test_the_target_named_goes_before_the_one_of_the_environment(postgres, duckdb_file):
+    env = postgres | {name: duckdb_file[name] for name in ("DBT_TARGET", "RECONCILIATION_DUCKDB")}
+    result = run(env, BILL, "--target", "postgres")
+
+    assert result.exit_code == 0
+    assert raw_counts(postgres)["billed_requests"] == 4
+    assert not Path(duckdb_file["RECONCILIATION_DUCKDB"]).exists()
+
+
 def test_tables_beside_ours_stay(warehouse):
     query(warehouse, "create schema raw")
     query(warehouse, "create table raw.notes as select 'mine' as note")
@@ -252,7 +324,7 @@ def test_tables_beside_ours_stay(warehouse):
 
 def test_the_time_of_loading_is_utc(warehouse):
     before = datetime.now(UTC).replace(tzinfo=None)
-    run(warehouse | {"TZ": "Asia/Tokyo", "PGTZ": "Asia/Tokyo"}, BILL)
+    start(warehouse | {"TZ": "Asia/Tokyo", "PGTZ": "Asia/Tokyo"}, BILL).communicate(timeout=60)
 
     [(loaded_at,)] = query(warehouse, "select loaded_at from raw.loaded_files")
     assert before <= loaded_at <= datetime.now(UTC).replace(tzinfo=None)
