@@ -27,6 +27,7 @@ classified as (
         lines.*,
         repeated_lines.line_number is not null as is_repeated,
         coalesce(repeated_lines.is_refund, lines.stated_usd < 0, false) as is_refund,
+        coalesce(repeated_lines.is_first_issuer, true) as is_first_issuer,
         case
             when repeated_lines.line_use is not null then repeated_lines.line_use
             -- a line without id cannot be recognised in a later file: the days decide

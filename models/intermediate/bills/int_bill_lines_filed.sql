@@ -21,7 +21,7 @@ filed as (
         files.issuer,
         files.load_number
     from bill_lines
-    inner join files
+    left join files
         on bill_lines.file_id = files.file_id
 
 )

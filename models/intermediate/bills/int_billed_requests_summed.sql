@@ -1,34 +1,20 @@
 -- One row per billed request: per issuer and request id, or per line without an id.
--- A table, because four models read it and the windows behind it are dear.
+-- A table, because four models read it and the windows behind it are dear. The line
+-- that speaks for a request gives it its key (file and line), model and load.
 
 {{ config(materialized='table') }}
 
 with
 
-lines as (
-
-    select
-        *,
-        case
-            when request_id is not null then 'bill:' || issuer || ':' || request_id
-            else
-                'line:'
-                || file_id
-                || ':'
-                || cast(line_number as {{ dbt.type_string() }})
-        end as bill_key
-    from {{ ref('int_bill_lines_priced') }}
-
-),
-
 single_lines as (
 
     select
-        bill_key,
+        file_id,
+        line_number,
+        load_number,
         issuer,
         request_id,
-        file_id,
-        load_number,
+        is_first_issuer,
         billed_at,
         billed_model,
         model,
@@ -41,7 +27,7 @@ single_lines as (
         amount_usd as billed_usd,
         stated_usd is null as is_priced_from_list,
         amount_usd is not null as is_amount_known
-    from lines
+    from {{ ref('int_bill_lines_priced') }}
     where not is_repeated
 
 ),
@@ -52,14 +38,14 @@ ranked_lines as (
     select
         *,
         row_number() over (
-            partition by bill_key
+            partition by issuer, request_id
             order by
                 amount_usd desc nulls last,
                 coalesce(input_tokens, 0) + coalesce(output_tokens, 0) desc,
                 load_number asc,
                 line_number asc
         ) as line_rank
-    from lines
+    from {{ ref('int_bill_lines_priced') }}
     where is_repeated
 
 ),
@@ -67,11 +53,12 @@ ranked_lines as (
 summed_lines as (
 
     select
-        bill_key,
-        max(issuer) as issuer,
-        max(request_id) as request_id,
         max(case when line_rank = 1 then file_id end) as file_id,
+        max(case when line_rank = 1 then line_number end) as line_number,
         max(case when line_rank = 1 then load_number end) as load_number,
+        issuer,
+        request_id,
+        bool_and(is_first_issuer) as is_first_issuer,
         min(billed_at) as billed_at,
         max(case when line_rank = 1 then billed_model end) as billed_model,
         max(case when line_rank = 1 then model end) as model,
@@ -85,7 +72,7 @@ summed_lines as (
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
-    group by 1
+    group by 4, 5
 
 ),
 
@@ -102,11 +89,12 @@ both_kinds as (
 summed as (
 
     select
-        bill_key,
+        file_id,
+        line_number,
+        load_number,
         issuer,
         request_id,
-        file_id,
-        load_number,
+        is_first_issuer,
         billed_at,
         cast(billed_at as date) as billed_date,
         billed_model,

@@ -1,57 +1,55 @@
--- One row per bill line whose request id stands on several lines of its issuer, with
--- the use made of it. Nearly every request has one line and needs no window.
+-- One row per bill line whose request id stands on several lines, with the use made of
+-- it. Nearly every request has one line and needs no window.
 -- A table, because the sums and the file totals both read it and it is small.
 
 {{ config(materialized='table') }}
 
 with
 
-lines as (
+repeated_requests as (
 
-    select * from {{ ref('int_bill_lines_filed') }}
+    select request_id
+    from {{ ref('int_bill_lines_filed') }}
+    where request_id is not null
+    group by 1
+    having count(*) > 1
 
 ),
 
-repeated_requests as (
+repeated_lines as (
 
-    select
-        issuer,
-        request_id
-    from lines
-    where request_id is not null
-    group by 1, 2
-    having count(*) > 1
+    select bill_lines.*
+    from {{ ref('int_bill_lines_filed') }} as bill_lines
+    inner join repeated_requests
+        on bill_lines.request_id = repeated_requests.request_id
 
 ),
 
 copies as (
 
     select
-        lines.issuer,
-        lines.request_id,
-        lines.load_number,
-        lines.line_number,
+        issuer,
+        request_id,
+        load_number,
+        line_number,
         row_number() over (
             partition by
-                lines.load_number,
-                lines.request_id,
-                lines.billed_at,
-                lines.billed_model,
-                lines.input_tokens, lines.cached_input_tokens, lines.cache_write_tokens,
-                lines.output_tokens, lines.reasoning_tokens, lines.total_tokens,
-                lines.stated_usd, lines.fee_usd, lines.endpoint, lines.request_status,
-                lines.service_tier, lines.is_batch, lines.region
-            order by lines.line_number
+                load_number, request_id, billed_at, billed_model,
+                input_tokens, cached_input_tokens, cache_write_tokens,
+                output_tokens, reasoning_tokens, total_tokens,
+                stated_usd, fee_usd, endpoint, request_status,
+                service_tier, is_batch, region
+            order by line_number
         ) as copy_number,
         -- a file whose own lines for the request are all negative refunds it
-        max(case when lines.stated_usd < 0 then 0 else 1 end) over (
-            partition by lines.issuer, lines.request_id, lines.load_number
-        ) = 0 as is_refund
-    from lines
-    inner join repeated_requests
-        on
-            lines.issuer = repeated_requests.issuer
-            and lines.request_id = repeated_requests.request_id
+        max(case when stated_usd < 0 then 0 else 1 end) over (
+            partition by issuer, request_id, load_number
+        ) = 0 as is_refund,
+        -- should two issuers bill one id, the first by name takes the call
+        issuer = min({{ bytewise('issuer') }}) over (
+            partition by request_id
+        ) as is_first_issuer
+    from repeated_lines
 
 ),
 
@@ -73,6 +71,7 @@ classified as (
         load_number,
         line_number,
         is_refund,
+        is_first_issuer,
         case
             when copy_number > 1 then 'duplicate'
             when load_number < charging_load_number then 'superseded'

@@ -12,7 +12,7 @@ calls as (
 repeated_requests as (
 
     select request_id
-    from calls
+    from {{ ref('stg_application__token_usage') }}
     where request_id is not null
     group by 1
     having count(*) > 1
@@ -28,7 +28,7 @@ ordered_calls as (
             order by
                 calls.logged_at asc nulls last, {{ bytewise('calls.usage_id') }} asc
         ) as log_number
-    from calls
+    from {{ ref('stg_application__token_usage') }} as calls
     inner join repeated_requests
         on calls.request_id = repeated_requests.request_id
 

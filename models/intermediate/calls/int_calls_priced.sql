@@ -66,7 +66,23 @@ priced as (
 based as (
 
     select
-        *,
+        usage_id,
+        request_id,
+        file_id,
+        user_id,
+        action_type,
+        is_provider_call,
+        is_duplicate_log,
+        logged_at,
+        usage_date,
+        logged_model,
+        model,
+        price_model_name,
+        input_tokens,
+        cached_input_tokens,
+        cache_write_tokens,
+        output_tokens,
+        stated_usd,
         cast(coalesce(stated_usd, listed_usd) as decimal(30, 18)) as logged_usd,
         case
             when stated_usd is not null then 'calculated'

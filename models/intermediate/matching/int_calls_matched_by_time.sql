@@ -1,5 +1,8 @@
 -- One row per logged call that no id explains but exactly one billed request does: the
 -- same model and tokens, each the other's nearest in time. A tie matches none.
+-- A table, because both sides look themselves up in it, and it is small.
+
+{{ config(materialized='table') }}
 
 with
 
@@ -32,8 +35,9 @@ chosen as (
 matched as (
 
     select
-        calls.row_id as usage_id,
-        billed_requests.row_id as bill_key
+        calls.usage_id,
+        billed_requests.file_id,
+        billed_requests.line_number
     from chosen as calls
     inner join chosen as billed_requests
         on

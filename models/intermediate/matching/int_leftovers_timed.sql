@@ -3,54 +3,9 @@
 
 with
 
-calls as (
-
-    select * from {{ ref('int_calls_priced') }}
-
-),
-
-billed_requests as (
-
-    select * from {{ ref('int_billed_requests_summed') }}
-
-),
-
-matched as (
-
-    select * from {{ ref('int_calls_matched_by_id') }}
-
-),
-
 leftovers as (
 
-    select
-        'log' as side,
-        calls.usage_id as row_id,
-        calls.model,
-        calls.input_tokens,
-        calls.output_tokens,
-        calls.logged_at as happened_at
-    from calls
-    left join matched
-        on calls.usage_id = matched.usage_id
-    where
-        matched.usage_id is null
-        and calls.is_provider_call
-        and not calls.is_duplicate_log
-
-    union all
-
-    select
-        'bill' as side,
-        billed_requests.bill_key as row_id,
-        billed_requests.model,
-        billed_requests.input_tokens,
-        billed_requests.output_tokens,
-        billed_requests.billed_at as happened_at
-    from billed_requests
-    left join matched
-        on billed_requests.bill_key = matched.bill_key
-    where matched.bill_key is null
+    select * from {{ ref('int_leftovers') }}
 
 ),
 
@@ -63,7 +18,9 @@ instants as (
         output_tokens,
         happened_at,
         count(*) as row_count,
-        max(row_id) as row_id
+        max(usage_id) as usage_id,
+        max(file_id) as file_id,
+        max(line_number) as line_number
     from leftovers
     where
         model is not null
@@ -105,7 +62,9 @@ timed as (
         output_tokens,
         happened_at,
         row_count,
-        row_id,
+        usage_id,
+        file_id,
+        line_number,
         case when side = 'log' then bill_before_at else log_before_at end
             as other_before_at,
         case when side = 'log' then bill_after_at else log_after_at end

@@ -4,31 +4,13 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_priced') }}
+    select * from {{ ref('int_calls_keyed') }}
 
 ),
 
 billed_requests as (
 
-    select * from {{ ref('int_billed_requests_summed') }}
-
-),
-
-matched as (
-
-    select * from {{ ref('int_calls_matched') }}
-
-),
-
-matched_calls as (
-
-    select
-        calls.*,
-        matched.bill_key,
-        matched.match_method
-    from calls
-    left join matched
-        on calls.usage_id = matched.usage_id
+    select * from {{ ref('int_billed_requests_keyed') }}
 
 ),
 
@@ -37,17 +19,33 @@ joined as (
     select
         -- what is there
         calls.usage_id is not null as is_logged,
-        billed_requests.bill_key is not null as is_billed,
+        billed_requests.file_id is not null as is_billed,
         coalesce(calls.is_duplicate_log, false) as is_duplicate_log,
         coalesce(calls.is_provider_call, true) as is_provider_call,
-        calls.match_method,
+        case when billed_requests.file_id is not null then calls.match_method end
+            as match_method,
 
         -- ids
-        coalesce('usage:' || calls.usage_id, billed_requests.bill_key)
-            as reconciliation_key,
+        case
+            when calls.usage_id is not null then 'usage:' || calls.usage_id
+            when billed_requests.request_id is not null
+                then
+                    'bill:'
+                    || billed_requests.issuer
+                    || ':'
+                    || billed_requests.request_id
+            else
+                'line:'
+                || billed_requests.file_id
+                || ':'
+                || cast(billed_requests.line_number as {{ dbt.type_string() }})
+        end as reconciliation_key,
         calls.usage_id,
         coalesce(calls.request_id, billed_requests.request_id) as request_id,
-        billed_requests.request_id as billed_request_id,
+        case
+            when calls.request_id <> billed_requests.request_id
+                then billed_requests.request_id
+        end as billed_request_id,
         billed_requests.issuer,
         billed_requests.file_id,
         billed_requests.load_number,
@@ -80,7 +78,7 @@ joined as (
 
         -- what the list price is taken of: what is billed, else what is logged
         case
-            when billed_requests.bill_key is null then calls.price_model_name
+            when billed_requests.file_id is null then calls.price_model_name
             else billed_requests.price_model_name
         end as price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
@@ -91,9 +89,11 @@ joined as (
         calls.cached_input_tokens as logged_cached_input_tokens,
         calls.cache_write_tokens as logged_cache_write_tokens,
         billed_requests.cache_write_tokens as billed_cache_write_tokens
-    from matched_calls as calls
+    from calls
     full outer join billed_requests
-        on calls.bill_key = billed_requests.bill_key
+        on
+            calls.match_text = billed_requests.match_text
+            and calls.match_number = billed_requests.match_number
 
 )
 

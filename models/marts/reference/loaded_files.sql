@@ -16,7 +16,7 @@ bill_lines as (
 
 calls as (
 
-    select * from {{ ref('stg_application__token_usage') }}
+    select * from {{ ref('int_calls_priced') }}
 
 ),
 

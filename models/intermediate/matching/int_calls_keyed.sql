@@ -1,0 +1,38 @@
+-- One row per logged call, with the key that joins it to its billed request. The key is
+-- a text and a number: a request id and 0, or the file and line (never 0) of the billed
+-- request that is nearest in time.
+
+with
+
+calls as (
+
+    select * from {{ ref('int_calls_priced') }}
+
+),
+
+matched_by_time as (
+
+    select * from {{ ref('int_calls_matched_by_time') }}
+
+),
+
+keyed as (
+
+    select
+        calls.*,
+        case
+            when matched_by_time.usage_id is null then 'request_id'
+            else 'timestamp_model'
+        end as match_method,
+        case
+            when matched_by_time.usage_id is not null then matched_by_time.file_id
+            when not calls.is_duplicate_log then calls.request_id
+        end as match_text,
+        coalesce(matched_by_time.line_number, 0) as match_number
+    from calls
+    left join matched_by_time
+        on calls.usage_id = matched_by_time.usage_id
+
+)
+
+select * from keyed

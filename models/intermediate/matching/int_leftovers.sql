@@ -1,0 +1,42 @@
+-- One row per logged call and per billed request that no common id explains.
+
+with
+
+calls as (
+
+    select * from {{ ref('int_calls_priced') }}
+    where not is_duplicate_log
+
+),
+
+billed_requests as (
+
+    select
+        *,
+        -- the id by which a call may find it
+        case when is_first_issuer then request_id end as call_request_id
+    from {{ ref('int_billed_requests_summed') }}
+
+),
+
+leftovers as (
+
+    select
+        case when calls.usage_id is null then 'bill' else 'log' end as side,
+        calls.usage_id,
+        billed_requests.file_id,
+        billed_requests.line_number,
+        coalesce(calls.model, billed_requests.model) as model,
+        coalesce(calls.input_tokens, billed_requests.input_tokens) as input_tokens,
+        coalesce(calls.output_tokens, billed_requests.output_tokens) as output_tokens,
+        coalesce(calls.logged_at, billed_requests.billed_at) as happened_at
+    from calls
+    full outer join billed_requests
+        on calls.request_id = billed_requests.call_request_id
+    where
+        calls.usage_id is null
+        or (billed_requests.file_id is null and calls.is_provider_call)
+
+)
+
+select * from leftovers
