@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +55,12 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
     shown = os.fsencode(name).decode("utf-8", "backslashreplace")
     try:
         given = _given(name, shown, folder)
-        digest = hashlib.sha256()
         scan = _Scan()
-        for chunk in _chunks(given):
-            digest.update(chunk)
-            scan.feed(chunk)
-            progress(len(chunk))
+        with given.open("rb") as stream, ThreadPoolExecutor() as aside:
+            digest = aside.submit(hashlib.file_digest, stream, "sha256")
+            for chunk in _chunks(given):
+                scan.feed(chunk)
+                progress(len(chunk))
         path = _readable(given, folder)
         start = _first_bytes(path)
         if not start:
@@ -70,7 +71,7 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
                 scan.feed(chunk)
         return Source(
             name=shown,
-            file_id=digest.hexdigest(),
+            file_id=digest.result().hexdigest(),
             byte_count=given.stat().st_size,
             path=path,
             is_parquet=start == PARQUET,

@@ -18,7 +18,7 @@ from loader.parse import Staged
 from loader.profile import PROJECT, profile_target
 from loader.sql import DDL, literal, raw_columns
 
-INGESTED_ROWS = 300
+INGESTED_ROWS = 150
 """rows sent to Postgres at a time: few enough that the server works while we encode the next"""
 LOCK_PATIENCE = 30.0
 """seconds to wait for another process that has the DuckDB file open"""

@@ -28,8 +28,10 @@ renamed as (
         cached_input_tokens,
         cache_write_tokens,
 
-        -- money: the log keeps US cents
-        cast(calculated_cost_cents * 0.01 as decimal(30, 18)) as stated_usd,
+        -- money: the log keeps US cents; rounding first is what DuckDB does fastest
+        cast(
+            round(calculated_cost_cents * 0.01, 18) as decimal(30, 18)
+        ) as stated_usd,
 
         -- times
         created_at as logged_at,
