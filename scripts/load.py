@@ -26,6 +26,10 @@ from loader.source import open_source
 from loader.warehouse import Warehouse, is_view, open_warehouse
 
 SHOWN_REJECTS = 5
+NO_AMOUNTS = (
+    "the list price of the tokens will stand in for it, which proves nothing about what was "
+    "charged. If one of the columns not used is the cost, rename it (docs/formats.md)"
+)
 
 
 def load_files(
@@ -130,6 +134,7 @@ def _summary(staging: duckdb.DuckDBPyConnection, staged: Staged, outcome: str) -
         "accepted_line_count": staged.accepted_line_count,
         "rejected_line_count": staged.rejected_line_count,
         "accepted_usd": f"{staged.accepted_usd:f}",
+        "states_amounts": staged.states_amounts,
         "first_at": staged.first_at,
         "last_at": staged.last_at,
         "ignored_columns": list(staged.ignored_columns),
@@ -155,6 +160,8 @@ def print_summary(console: Console, summary: dict) -> None:
     if summary["ignored_columns"]:
         names = ", ".join(summary["ignored_columns"])
         console.print(f"  columns not used: {_plain(names[:500])}")
+    if not summary["states_amounts"]:
+        console.print(f"  [bold yellow]no line states an amount[/]: {NO_AMOUNTS}")
     for row in summary["first_rejected_lines"]:
         column = f" in column {row['column']}" if row["column"] else ""
         raw = " ".join((row["raw_line"] or "").split())[:160]
@@ -162,7 +169,8 @@ def print_summary(console: Console, summary: dict) -> None:
         console.print(f"  line {row['line_number']}: {found}")
     hidden = summary["rejected_line_count"] - len(summary["first_rejected_lines"])
     if hidden > 0:
-        console.print(f"  … and {hidden:,} more, all in raw.rejected_lines")
+        where = "" if outcome == "checked" else ", all in raw.rejected_lines"
+        console.print(f"  … and {hidden:,} more{where}")
     if rows := summary.get("first_rows"):
         console.print(_first_rows(rows))
 

@@ -60,16 +60,15 @@ ADVICE = {
     "model they are of in reconciliation_summary, compare its price in model_prices, and look for "
     "calls logged twice.",
     "healthy": "Nothing to do.",
+    "needs_review": "Look at the mart discrepancies, largest first.",
 }
 
 
 def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
     """The months, or one of them, with statuses and largest discrepancies; money as exact text."""
-    of_month = f"where usage_month = date '{month}' " if month else ""
     of_row_month = f"where {MONTH_OF_ROW} = date '{month}' " if month else ""
-    months = _rows(
-        warehouse, "reconciliation_health", HEALTH_COLUMNS, f"{of_month}order by usage_month"
-    )
+    known = _rows(warehouse, "reconciliation_health", HEALTH_COLUMNS, "order by usage_month")
+    months = [row for row in known if month is None or row["usage_month"] == month.isoformat()]
     statuses = _records(
         warehouse,
         "select usage_month, reconciliation_status, sum(request_count), sum(logged_usd), "
@@ -84,7 +83,20 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
             "difference_usd",
         ),
     )
+    listed = {
+        row["usage_month"]: row
+        for row in _records(
+            warehouse,
+            f"select {MONTH_OF_ROW}, count(*), sum(billed_usd) "
+            "from reconciliation.reconciled_requests "
+            "where billed_cost_basis = 'price_list' group by 1",
+            ("usage_month", "request_count", "billed_usd"),
+        )
+    }
     for row in months:
+        at_list = listed.get(row["usage_month"], {})
+        row["billed_at_list_price_count"] = at_list.get("request_count", 0)
+        row["billed_at_list_price_usd"] = at_list.get("billed_usd")
         own = [found for found in statuses if found["usage_month"] == row["usage_month"]]
         own.sort(key=lambda found: STATUSES.index(found["reconciliation_status"]))
         row["statuses"] = [
@@ -95,7 +107,7 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
             }
             for found in own
         ]
-        row["what_to_do"] = advice(row)
+        row["what_to_do"] = ADVICE[row["verdict"]]
     largest = _rows(
         warehouse,
         "discrepancies",
@@ -104,34 +116,38 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
         f"{of_row_month}order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
         f"reconciliation_key limit {LARGEST}",
     )
-    return {"months": months, "largest_discrepancies": largest}
+    return {
+        "months": months,
+        "known_months": [row["usage_month"] for row in known],
+        "largest_discrepancies": largest,
+    }
 
 
-def advice(month: dict[str, Any]) -> str:
-    """One line on what to do about a month."""
-    if month["verdict"] != "needs_review":
-        return ADVICE[month["verdict"]]
-    findings = [
+def findings(month: dict[str, Any]) -> list[str]:
+    """What of a month somebody must look at, in words: a verdict names only the first reason."""
+    not_found = _usd(month["not_found_usd"])
+    return [
         f"{int(month[column]):,} {words}"
         for column, words in (
             ("discrepancy_count", "outside the tolerance"),
-            ("not_found_count", "billed but not logged"),
+            ("duplicate_log_count", "logged again"),
+            ("not_found_count", f"billed but not logged ({not_found})"),
             ("missing_from_bill_count", "missing from the bill"),
-            ("rejected_line_count", "lines rejected"),
+            ("rejected_line_count", "lines that could not be read (raw.rejected_lines)"),
         )
         if month[column]
     ]
-    return (
-        f"Look at the mart discrepancies, largest first: {', '.join(findings) or 'unmatched rows'}."
-    )
 
 
 def show(console: Console, result: dict[str, Any], target: str) -> None:
     """Print the verdict for a person."""
     months = result["months"]
     if not months:
+        known = [month[:7] if month else "no date" for month in result["known_months"]]
         console.print(
-            "Nothing is loaded yet, or nothing of this month. Name a bill and a log: "
+            f"Nothing of this month is loaded; there is {', '.join(known)}."
+            if known
+            else "Nothing is loaded yet. Name a bill and a log: "
             "python scripts/reconcile.py bill.csv token_usage.csv"
         )
         return
@@ -165,7 +181,8 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
     console.print(f"\n[bold]{name}: [{colour}]{month['verdict']}[/][/]  {month['what_to_do']}")
     drift = _percent(month["drift_pct"])
     console.print(
-        f"  estimated {_usd(month['logged_usd'])}, actual {_usd(month['billed_usd'])}, "
+        f"  estimated (logged) {_usd(month['logged_usd'])}, "
+        f"actual (billed) {_usd(month['billed_usd'])}, "
         f"difference {_usd(month['difference_usd'], signed=True)}; drift {drift} over the rows "
         f"that both sides know{' (too much)' if month['is_drifting'] else ''}"
     )
@@ -184,13 +201,16 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
     _print_table(console, table)
     if unknown := _unknown_usd(month):
         console.print(
-            f"  {_usd(unknown, signed=True)} more is on rows that have no difference, because one "
-            "side has no price: status_reason no_price"
+            f"  {_usd(unknown, signed=True)} more is on rows without a difference, because the log "
+            "or the bill has no price: status_reason no_price"
         )
-    if month["rejected_line_count"]:
+    if count := month["billed_at_list_price_count"]:
         console.print(
-            f"  {month['rejected_line_count']:,} lines could not be read: see raw.rejected_lines"
+            f"  {_usd(month['billed_at_list_price_usd'])} of the billed amount is only the list "
+            f"price: {count:,} billed requests state no amount (billed_cost_basis price_list)"
         )
+    if month["verdict"] != "healthy" and (found := findings(month)):
+        console.print(f"  to look at: {', '.join(found)}")
 
 
 def _unknown_usd(month: dict[str, Any]) -> str | None:

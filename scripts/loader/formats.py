@@ -58,8 +58,8 @@ class Layout:
 
 
 def normalise(name: str) -> str:
-    """A header name without case, blanks, "-" and "_"."""
-    return "".join(char for char in name.lower() if char not in " -_\t\ufeff")
+    """The letters and digits of a header name, in lower case: `Cost (USD)` is `cost_usd`."""
+    return "".join(char for char in name.lower() if char.isalnum())
 
 
 @cache
@@ -87,6 +87,11 @@ def lay_out(header: tuple[str, ...], as_format: str | None, where: str) -> Layou
     )
     missing = "; ".join(_missing(nearest, names))
     shown = ", ".join(header[:30])[:500]
+    if as_format:
+        raise UnusableInput(
+            f"{where}: the header does not fit {as_format}, which also needs: {missing}. "
+            f"The header reads: {shown}. Rename the columns, or leave --as away."
+        )
     raise UnusableInput(
         f"{where}: the header fits no known format. The nearest is {nearest.name}, "
         f"which also needs: {missing}. The header reads: {shown}. "

@@ -53,6 +53,8 @@ class Staged:
     accepted_line_count: int
     rejected_line_count: int
     accepted_usd: Decimal
+    states_amounts: bool
+    """whether any line says what it costs"""
     first_at: datetime | None
     last_at: datetime | None
 
@@ -379,6 +381,7 @@ def _staged(
         accepted_line_count=accepted,
         rejected_line_count=rejected,
         accepted_usd=accepted_usd,
+        states_amounts="cost_usd" in filled or "calculated_cost_cents" in filled,
         first_at=first_at,
         last_at=last_at,
     )

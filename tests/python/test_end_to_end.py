@@ -206,6 +206,47 @@ def test_plain_dbt_build_passes_every_test_without_a_warning(built, target):
         assert suspicious in ([], [summary.lower()])
 
 
+def test_a_build_with_other_tolerances_passes_every_test(built, tmp_path):
+    """A unit test that took its tolerance from the project would fail whoever changes it."""
+    other = {
+        "tolerance_pct": 0.01,
+        "tolerance_usd": 0.001,
+        "drift_tolerance_pct": 0.5,
+        "fallback_match_seconds": 5,
+        "settle_hours": 1,
+        "as_of": "2025-05-15 12:00:00",
+    }
+    path = tmp_path / "copy.duckdb"
+    path.write_bytes(Path(built["duckdb"]["RECONCILIATION_DUCKDB"]).read_bytes())
+    env = built["duckdb"] | {"RECONCILIATION_DUCKDB": str(path)}
+    run([str(DBT), "build", "--vars", json.dumps(other), "--target-path", str(tmp_path)], env)
+
+
+def test_a_bill_without_amounts_is_said_to_prove_nothing(warehouse, tmp_path):
+    bill, log = tmp_path / "bill.csv", tmp_path / "log.csv"
+    bill.write_text(
+        "id,timestamp,model,prompt_tokens,completion_tokens,Total charge\n"
+        "r,2025-05-01 10:00:00,gpt-4o-mini,1000,0,1.00\n"
+    )
+    log.write_text(
+        "id,created_at,model_used,calculated_cost_cents,openai_request_id\n"
+        "u,2025-05-01 10:00:00,gpt-4o-mini,0.015,r\n"
+    )
+    done = run([*RECONCILE, str(bill), str(log), "--target", warehouse["DBT_TARGET"]], warehouse)
+    assert "columns not used: Total charge" in done.stdout
+    assert done.stdout.count("no line states an amount") == 1
+    assert (
+        "$0.000150 of the billed amount is only the list price: 1 billed requests state no amount"
+        in done.stdout
+    )
+
+
+def test_the_verdict_of_a_month_that_is_not_there_names_those_that_are(built):
+    for arguments, expect in (([], 0), (["--strict"], 3)):
+        done = run([*RECONCILE, "--month", "2024-01", *arguments], built["duckdb"], expect)
+        assert "Nothing of this month is loaded; there is 2025-05, 2025-06" in done.stdout
+
+
 @pytest.mark.parametrize("target", ["duckdb", "postgres"])
 def test_every_mart_is_contracted_and_every_column_described_in_the_warehouse(built, target):
     described = {

@@ -219,7 +219,9 @@ def test_as_format_reads_what_would_be_taken_for_another():
 
 
 def test_as_format_names_what_its_header_misses():
-    with pytest.raises(UnusableInput, match="token_usage, which also needs: created_at; model"):
+    with pytest.raises(
+        UnusableInput, match="does not fit token_usage, which also needs: created_at; model"
+    ):
         stage("id,model\n1,gpt-4o\n", as_format="token_usage")
 
 
