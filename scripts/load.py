@@ -196,6 +196,11 @@ def _plain(text: str) -> str:
     return escape("".join(char if char.isprintable() else "�" for char in text))
 
 
+def _paragraphs(text: str) -> str:
+    """The same of a message of several lines."""
+    return "\n".join(_plain(line) for line in text.splitlines())
+
+
 def _usd(amount: str) -> str:
     sign, digits = ("-", amount[1:]) if amount.startswith("-") else ("", amount)
     whole, _, decimals = digits.partition(".")
@@ -205,7 +210,7 @@ def _usd(amount: str) -> str:
 def exit_with(error: UnusableInput | WarehouseFailed) -> None:
     """Print an error for a person, and leave with its exit status."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-    console.print(f"[bold red]Error:[/] {_plain(str(error))}")
+    console.print(f"[bold red]Error:[/] {_paragraphs(str(error))}")
     sys.exit(error.exit_code)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -36,28 +39,29 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> N
     stop_on_signals()
     if dry_run and not files:
         raise click.UsageError("--dry-run checks files: name at least one.")
-    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
+    console = Console(highlight=False, soft_wrap=True, emoji=False, stderr=as_json)
     result: dict = {"files": []}
     try:
         name, _ = profile_target(target)
-        if files:
-            result["files"] = load_files(
-                list(files),
-                target=name,
-                as_format=as_format,
-                issuer=issuer,
-                dry_run=dry_run,
-                console=console,
-            )
-            if not as_json:
-                for summary in result["files"]:
-                    print_summary(console, summary)
-        if not dry_run:
-            with open_warehouse(name):
-                pass  # so that the raw tables are there, also before the first load
-            build(name, console)
-            with open_warehouse(name) as warehouse:
-                result |= verdict.fetch(warehouse, month and month.date())
+        with nullcontext() if dry_run else _one_at_a_time(console):
+            if files:
+                result["files"] = load_files(
+                    list(files),
+                    target=name,
+                    as_format=as_format,
+                    issuer=issuer,
+                    dry_run=dry_run,
+                    console=console,
+                )
+                if not as_json:
+                    for summary in result["files"]:
+                        print_summary(console, summary)
+            if not dry_run:
+                with open_warehouse(name):
+                    pass  # so that the raw tables are there, also before the first load
+                build(name, console)
+                with open_warehouse(name) as warehouse:
+                    result |= verdict.fetch(warehouse, month and month.date())
     except (UnusableInput, WarehouseFailed) as error:
         exit_with(error)
     if as_json:
@@ -68,6 +72,20 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> N
     is_absent = month is not None and not months
     if strict and (is_absent or any(row["verdict"] != "healthy" for row in months)):
         sys.exit(UNHEALTHY)
+
+
+@contextmanager
+def _one_at_a_time(console: Console) -> Iterator[None]:
+    """Wait for another of these commands: two builds at once drop each other's tables."""
+    lock = PROJECT / "target" / "reconcile.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("Waiting for another reconcile.py of this project to end …")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def build(target: str, console: Console) -> None:
@@ -92,17 +110,23 @@ def build(target: str, console: Console) -> None:
         ) as running,
     ):
         task = progress.add_task("build", total=None)
-        for line in running.stdout:
-            said.append(line)
-            if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):
-                progress.update(task, total=int(found[2]), advance=1)
+        try:
+            for line in running.stdout:
+                said.append(line)
+                if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):
+                    progress.update(task, total=int(found[2]), advance=1)
+        except BaseException:
+            running.terminate()  # else it would be waited for
+            raise
     if running.returncode:
-        text = "".join(said)
-        start = text.find("Completed with")
-        raise WarehouseFailed(
-            "dbt build failed, so the marts may be old. "
-            + (text[start:] if start >= 0 else text)[-4000:].strip()
-        )
+        raise WarehouseFailed("dbt build failed, so the marts may be old. " + _fault("".join(said)))
+
+
+def _fault(said: str) -> str:
+    """What dbt says of every node that failed, or of why it did not begin."""
+    starts = [said.find(words) for words in ("Completed with", "Encountered an error", "Traceback")]
+    start = next((start for start in starts if start >= 0), 0)
+    return said[start:][-4000:].strip()
 
 
 if __name__ == "__main__":

@@ -154,9 +154,7 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
     for month in months:
         _show_month(console, month)
     if result["largest_discrepancies"]:
-        console.print(
-            f"\n[bold]The {len(result['largest_discrepancies'])} largest discrepancies[/]"
-        )
+        console.print("\n[bold]The largest discrepancies[/]")
         _print_table(console, _largest_table(result["largest_discrepancies"]))
     query = (
         "select * from reconciliation.discrepancies "
@@ -201,13 +199,14 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
     _print_table(console, table)
     if unknown := _unknown_usd(month):
         console.print(
-            f"  {_usd(unknown, signed=True)} more is on rows without a difference, because the log "
-            "or the bill has no price: status_reason no_price"
+            f"  {_usd(unknown, signed=True)} more is on rows without a difference "
+            "(difference_usd is null), because their other side has no price"
         )
     if count := month["billed_at_list_price_count"]:
         console.print(
-            f"  {_usd(month['billed_at_list_price_usd'])} of the billed amount is only the list "
-            f"price: {count:,} billed requests state no amount (billed_cost_basis price_list)"
+            f"  {_usd(month['billed_at_list_price_usd'])} of the billed amount is from the price "
+            f"list: {count:,} billed requests have a line without amount "
+            "(billed_cost_basis price_list)"
         )
     if month["verdict"] != "healthy" and (found := findings(month)):
         console.print(f"  to look at: {', '.join(found)}")
@@ -224,9 +223,7 @@ def _unknown_usd(month: dict[str, Any]) -> str | None:
 
 def _print_table(console: Console, table: Table) -> None:
     """Print a table whole, however narrow the terminal or pipe: cut figures mislead."""
-    wide = Console(
-        file=console.file, width=max(console.width, 180), force_terminal=console.is_terminal
-    )
+    wide = Console(file=console.file, width=1_000, force_terminal=console.is_terminal)
     wide.print(table)
 
 

@@ -1,5 +1,6 @@
 -- The lines that the loader says it accepted and rejected are there. Rows deleted or
--- added by hand would make every total of a file wrong without a trace.
+-- added by hand would make every total of a file wrong without a trace. Of a log, rows
+-- may be gone that a later log replaced, and all where a view took the table's place.
 
 with
 
@@ -19,6 +20,16 @@ billed as (
 
 ),
 
+logged as (
+
+    select
+        file_id,
+        count(*) as line_count
+    from {{ ref('stg_application__token_usage') }}
+    group by 1
+
+),
+
 rejected as (
 
     select
@@ -27,22 +38,49 @@ rejected as (
     from {{ ref('stg_loader__rejected_lines') }}
     group by 1
 
+),
+
+logs as (
+
+    select max(load_number) as last_load_number
+    from files
+    where grain = 'usage_log'
+
+),
+
+-- the rows of the application's own table are of no file
+own_tables as (
+
+    select count(*) as table_count
+    from logged
+    where file_id is null
+
+),
+
+counted as (
+
+    select
+        files.*,
+        coalesce(billed.line_count, logged.line_count, 0) as found_line_count,
+        coalesce(rejected.line_count, 0) as found_rejected_line_count,
+        files.grain = 'usage_log'
+        and (
+            files.load_number < logs.last_load_number or own_tables.table_count > 0
+        ) as may_lack_lines
+    from files
+    left join billed
+        on files.file_id = billed.file_id
+    left join logged
+        on files.file_id = logged.file_id
+    left join rejected
+        on files.file_id = rejected.file_id
+    cross join logs
+    cross join own_tables
+
 )
 
-select
-    files.file_id,
-    files.accepted_line_count,
-    files.rejected_line_count,
-    billed.line_count as billed_line_count,
-    rejected.line_count as found_rejected_line_count
-from files
-left join billed
-    on files.file_id = billed.file_id
-left join rejected
-    on files.file_id = rejected.file_id
+select * from counted
 where
-    (
-        files.grain = 'request'
-        and files.accepted_line_count <> coalesce(billed.line_count, 0)
-    )
-    or files.rejected_line_count <> coalesce(rejected.line_count, 0)
+    rejected_line_count <> found_rejected_line_count
+    or accepted_line_count < found_line_count
+    or (accepted_line_count > found_line_count and not may_lack_lines)

@@ -26,6 +26,8 @@ from loader.sql import identifier, literal, raw_columns
 
 TYPES = Path(__file__).with_name("types.sql")
 BATCH = 10_000
+MAX_FILE_USD = 10**11
+"""a file of more would make sums that no decimal(30, 18) holds"""
 
 DUCKDB_REASONS = {
     "TOO MANY COLUMNS": "too_many_columns",
@@ -368,6 +370,11 @@ def _staged(
         from {name} where problem is null
         """
     ).fetchall()
+    if abs(accepted_usd) >= MAX_FILE_USD:
+        raise UnusableInput(
+            f"{source.name}: its lines add up to {accepted_usd:,.2f} USD, which no bill does. "
+            "Look at the unit of its amounts, and export it again."
+        )
     [(rejected,)] = connection.execute(f"select count(*) from {name}_rejected").fetchall()
     return Staged(
         source=source,

@@ -12,6 +12,9 @@ REQUIRED = ("id", "created_at", "model_used")
 PROVENANCE = ("file_id", "line_number")
 """columns that only a loaded file fills"""
 
+BLANKS = r"E' \t\n\x0B\f\r' || chr(160) || chr(65279)"
+"""what the loader, too, takes from both ends of a text (types.sql)"""
+
 EXACT = r"u?(tiny|small|big|huge)?int(eger)?|(decimal|numeric).*"
 INEXACT = "real|float|double.*"
 ADMITTED = {
@@ -86,8 +89,10 @@ def _converted(table: str, column: str, wanted: str, found: str | None) -> str:
     own = identifier(column)
     if found is None or column in PROVENANCE:
         return f"cast(null as {wanted})"
+    if wanted == "text" and column == "id":
+        return f"cast({own} as text)"  # as it stands, since people join on it
     if wanted == "text":
-        return f"cast({own} as text)"
+        return f"nullif(ltrim(rtrim(cast({own} as text), {BLANKS}), {BLANKS}), '')"
     if wanted == "timestamp" and "with time zone" in found:
         return f"{own} at time zone 'UTC'"
     if wanted == "timestamp" and re.fullmatch(f"{EXACT}|{INEXACT}", found):
@@ -97,6 +102,8 @@ def _converted(table: str, column: str, wanted: str, found: str | None) -> str:
     if wanted.startswith("decimal") and re.fullmatch(INEXACT, found):
         # by way of its shortest text, as Postgres casts a double to 15 digits only; NaN is null
         return f"case when abs({own}) < 1e11 then cast(cast({own} as text) as {wanted}) end"
+    if found == "numeric":  # of Postgres, which may be NaN or infinite, and so no number
+        return f"case when abs({own}) < 1e11 then cast({own} as {wanted}) end"
     if re.fullmatch(ADMITTED[wanted.partition("(")[0]], found):
         return f"cast({own} as {wanted})"
     raise UnusableInput(

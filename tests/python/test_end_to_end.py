@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -236,8 +237,8 @@ def test_a_bill_without_amounts_is_said_to_prove_nothing(warehouse, tmp_path):
     assert "columns not used: Total charge" in done.stdout
     assert done.stdout.count("no line states an amount") == 1
     assert (
-        "$0.000150 of the billed amount is only the list price: 1 billed requests state no amount"
-        in done.stdout
+        "$0.000150 of the billed amount is from the price list: "
+        "1 billed requests have a line without amount" in done.stdout
     )
 
 
@@ -264,6 +265,75 @@ def test_every_mart_is_contracted_and_every_column_described_in_the_warehouse(bu
     models = {node["name"]: node for node in marts if node["resource_type"] == "model"}
     assert set(models) == set(MARTS)
     assert all(node["config"]["contract"]["enforced"] for node in models.values())
+
+
+@pytest.fixture
+def two_logs(duckdb_file, tmp_path) -> dict[str, str]:
+    """A bill and two logs, of which the second replaces a row of the first."""
+    header = "id,created_at,model_used,calculated_cost_cents,openai_request_id\n"
+    texts = {
+        "bill.csv": "id,timestamp,model,cost\nr1,2025-05-01,m,0.5\nr2,2025-05-01,m,0.5\n",
+        "first.csv": header + "u1,2025-05-01,m,50,r1\nu2,2025-05-01,m,70,r2\n",
+        "second.csv": header + "u2,2025-05-01,m,50,r2\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    run([*RECONCILE, *(str(tmp_path / name) for name in texts)], duckdb_file)
+    return duckdb_file
+
+
+def test_a_log_row_that_a_later_log_replaced_is_accounted_for(two_logs):
+    rows = query(
+        two_logs,
+        "select file_name, superseded_line_count, superseded_usd, reconciled_usd "
+        "from reconciliation.loaded_files order by load_number",
+    )
+    assert rows[1:] == [
+        ("first.csv", 1, Decimal("0.7"), Decimal("0.5")),
+        ("second.csv", 0, 0, Decimal("0.5")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "delete from raw.token_usage where id = 'u2'",
+        "delete from raw.billed_requests where request_id = 'r2'",
+        "insert into raw.token_usage select * replace ('u3' as id) from raw.token_usage "
+        "where id = 'u2'",
+    ],
+)
+def test_rows_that_are_gone_or_more_without_a_load_fail_the_build(two_logs, loss):
+    query(two_logs, loss)
+    done = run([*RECONCILE], two_logs, 1)
+    assert "Failure in test assert_loaded_lines_are_in_the_raw_tables" in done.stderr
+    assert "�" not in done.stderr
+
+
+def test_two_at_once_wait_for_each_other(two_logs):
+    both = [
+        subprocess.Popen(
+            RECONCILE, env=two_logs, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[0].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sum("Waiting for another reconcile.py" in text for text in said) == 1
+    assert all("May 2025: healthy" in text for text in said)
+
+
+def test_a_stopped_command_stops_its_build(two_logs):
+    begun = subprocess.Popen(RECONCILE, env=two_logs, cwd=ROOT, stdout=subprocess.DEVNULL)
+    children = Path(f"/proc/{begun.pid}/task/{begun.pid}/children")
+    deadline = time.monotonic() + 60
+    while not (build := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    begun.terminate()
+    assert begun.wait(timeout=10) == 128 + 15
+    assert build
+    assert not Path(f"/proc/{build[0]}").exists()
 
 
 def test_an_empty_warehouse_builds_and_says_that_nothing_is_loaded(warehouse):

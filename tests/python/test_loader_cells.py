@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+import pytest
 from loading import stage
+
+from loader.errors import UnusableInput
 
 HEADER = "request_id,timestamp,model,prompt_tokens,completion_tokens,cost,batch,currency"
 GOOD = {
@@ -273,3 +276,10 @@ def test_seconds_of_audio_are_a_number():
     assert loaded.rejected == [
         (number, "invalid_number", "audio_seconds", lines[number - 2]) for number in (4, 5, 6, 7)
     ]
+
+
+def test_a_file_whose_sum_fits_no_amount_is_refused():
+    line = "id{},2024-12-01,gpt-4o,1,1,999999999,,\n"
+    text = f"{HEADER}\n" + "".join(line.format(number) for number in range(101))
+    with pytest.raises(UnusableInput, match=r"add up to 100,999,999,899\.00 USD, which no bill"):
+        stage(text)

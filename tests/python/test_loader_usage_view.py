@@ -77,6 +77,40 @@ def test_the_view_gives_the_types_and_times_that_raw_promises(warehouse):
     assert nulls == [(None,) * len(missing)]
 
 
+def test_the_view_takes_blanks_away_as_the_loader_does(warehouse):
+    """Else an id would match when it comes by file and not when it comes by view."""
+    for blank in ("\t", "\n", "\v", " \r ", "\u00a0", "\ufeff"):
+        query(warehouse, "drop schema if exists application cascade")
+        query(warehouse, "create schema application")
+        query(
+            warehouse,
+            f"create table application.token_usage as select '{blank}u1' as id, "
+            f"timestamp '2024-12-01' as created_at, '{blank}m{blank}' as model_used, "
+            f"'r1{blank}' as openai_request_id, '{blank}' as action_type",
+        )
+        assert run(warehouse, *OPTIONS).exit_code == 0
+        [row] = query(
+            warehouse, "select id, model_used, openai_request_id, action_type from raw.token_usage"
+        )
+        assert row == (f"{blank}u1", "m", "r1", None)  # the application's own id stays as it is
+
+
+def test_a_numeric_that_is_no_number_is_no_amount(postgres):
+    query(postgres, "create schema application")
+    query(
+        postgres,
+        "create table application.token_usage (id text, created_at timestamp, model_used text, "
+        "calculated_cost_cents numeric, input_tokens numeric); "
+        "insert into application.token_usage values ('a', '2024-12-01', 'm', 'NaN', 'NaN'), "
+        "('b', '2024-12-01', 'm', '-Infinity', 'Infinity'), ('c', '2024-12-01', 'm', 0.5, 7)",
+    )
+    assert run(postgres, *OPTIONS).exit_code == 0
+    rows = query(
+        postgres, "select id, calculated_cost_cents, input_tokens from raw.token_usage order by id"
+    )
+    assert rows == [("a", None, None), ("b", None, None), ("c", Decimal("0.5"), 7)]
+
+
 def test_the_view_has_the_columns_of_the_table_it_replaces(warehouse):
     run(warehouse, BILL)
     of_the_table = columns_of(warehouse, "raw")

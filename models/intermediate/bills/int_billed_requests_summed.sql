@@ -1,6 +1,6 @@
 -- One row per billed request: per issuer and request id, or per line without an id.
--- A table, because four models read it and the windows behind it are dear. The line
--- that speaks for a request gives it its key (file and line), model and load.
+-- A table, because it is read again and again and the windows behind it are dear. The
+-- line that speaks for a request gives it its key (file and line), model and load.
 
 {{ config(materialized='table') }}
 

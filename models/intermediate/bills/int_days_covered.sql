@@ -1,6 +1,6 @@
 -- One row per issuer and UTC day that a request-level bill of the issuer covers,
 -- of the days on which something was logged or billed.
--- A table, because three steps read it and it is small.
+-- A table, because it is small and every bill line and call looks itself up in it.
 
 {{ config(materialized='table') }}
 

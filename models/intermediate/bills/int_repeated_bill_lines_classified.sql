@@ -1,6 +1,7 @@
 -- One row per bill line whose request id stands on several lines, with the use made of
 -- it. Nearly every request has one line and needs no window.
--- A table, because the sums and the file totals both read it and it is small.
+-- A table, because it is small and every bill line looks itself up in it. The lines are
+-- read twice rather than through one CTE, which an engine would copy whole.
 
 {{ config(materialized='table') }}
 

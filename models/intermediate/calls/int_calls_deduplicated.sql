@@ -1,4 +1,5 @@
--- One row per logged call, and whether an earlier row logs the same request.
+-- One row per logged call, and whether an earlier row logs the same request. The calls
+-- are read thrice rather than through one CTE, which an engine would copy whole.
 
 with
 

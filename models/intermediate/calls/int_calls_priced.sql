@@ -1,6 +1,7 @@
 -- One row per logged call, with its logged amount: the log's own, or the list price of
 -- its tokens for a provider call that was logged without a cost.
--- A table, because the matching and the comparison both read it.
+-- A table, so that every later step sees the same calls: the application may go on
+-- logging into its own table while we compare.
 
 {{ config(materialized='table') }}
 

@@ -21,10 +21,6 @@ keyed as (
     select
         calls.*,
         case
-            when matched_by_time.usage_id is null then 'request_id'
-            else 'timestamp_model'
-        end as match_method,
-        case
             when matched_by_time.usage_id is not null then matched_by_time.file_id
             when not calls.is_duplicate_log then calls.request_id
         end as match_text,

@@ -22,8 +22,11 @@ joined as (
         billed_requests.file_id is not null as is_billed,
         coalesce(calls.is_duplicate_log, false) as is_duplicate_log,
         coalesce(calls.is_provider_call, true) as is_provider_call,
-        case when billed_requests.file_id is not null then calls.match_method end
-            as match_method,
+        case
+            when calls.usage_id is null or billed_requests.file_id is null then null
+            when calls.match_number = 0 then 'request_id'
+            else 'timestamp_model'
+        end as match_method,
 
         -- ids
         case

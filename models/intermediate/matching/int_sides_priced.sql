@@ -37,9 +37,7 @@ priced as (
 
     select
         sides.*,
-        cast(
-            {{ list_price_usd('sides', 'prices') }} as decimal(30, 18)
-        ) as expected_usd
+        {{ list_price_usd('sides', 'prices') }} as expected_usd
     from sides
     left join prices
         on

@@ -1,5 +1,5 @@
 -- One row per model name as the log or a bill writes it.
--- A table, because every pricing step reads it and the names are few.
+-- A table, because the names are few and every bill line and call is named by it.
 
 {{ config(materialized='table') }}
 
