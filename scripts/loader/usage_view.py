@@ -103,7 +103,8 @@ def _converted(table: str, column: str, wanted: str, found: str | None) -> str:
         # by way of its shortest text, as Postgres casts a double to 15 digits only; NaN is null
         return f"case when abs({own}) < 1e11 then cast(cast({own} as text) as {wanted}) end"
     if found == "numeric":  # of Postgres, which may be NaN or infinite, and so no number
-        return f"case when abs({own}) < 1e11 then cast({own} as {wanted}) end"
+        bound = "1e18" if wanted == "bigint" else "1e11"
+        return f"case when abs({own}) < {bound} then cast({own} as {wanted}) end"
     if re.fullmatch(ADMITTED[wanted.partition("(")[0]], found):
         return f"cast({own} as {wanted})"
     raise UnusableInput(

@@ -102,13 +102,19 @@ def test_a_numeric_that_is_no_number_is_no_amount(postgres):
         "create table application.token_usage (id text, created_at timestamp, model_used text, "
         "calculated_cost_cents numeric, input_tokens numeric); "
         "insert into application.token_usage values ('a', '2024-12-01', 'm', 'NaN', 'NaN'), "
-        "('b', '2024-12-01', 'm', '-Infinity', 'Infinity'), ('c', '2024-12-01', 'm', 0.5, 7)",
+        "('b', '2024-12-01', 'm', '-Infinity', 'Infinity'), ('c', '2024-12-01', 'm', 0.5, 7), "
+        "('d', '2024-12-01', 'm', 0.5, 999999999999999999)",
     )
     assert run(postgres, *OPTIONS).exit_code == 0
     rows = query(
         postgres, "select id, calculated_cost_cents, input_tokens from raw.token_usage order by id"
     )
-    assert rows == [("a", None, None), ("b", None, None), ("c", Decimal("0.5"), 7)]
+    assert rows == [
+        ("a", None, None),
+        ("b", None, None),
+        ("c", Decimal("0.5"), 7),
+        ("d", Decimal("0.5"), 10**18 - 1),
+    ]
 
 
 def test_the_view_has_the_columns_of_the_table_it_replaces(warehouse):

@@ -1,4 +1,5 @@
--- One row per line of a request-level bill, with what is known of its file.
+-- One row per line of a request-level bill, with what is known of its file. A line of
+-- no file would be a fault: it stays, so that the control totals show it.
 
 with
 
