@@ -33,9 +33,7 @@ end
 
 {% macro token_cost_usd(tokens, usd_per_token) -%}
 case
-    when {{ tokens }} = 0 then cast(0 as decimal(30, 18))
-    else cast(
-        cast({{ tokens }} as decimal(18, 0)) * {{ usd_per_token }} as decimal(30, 18)
-    )
+    when {{ tokens }} = 0 then 0
+    else cast({{ tokens }} as decimal(18, 0)) * {{ usd_per_token }}
 end
 {%- endmacro %}

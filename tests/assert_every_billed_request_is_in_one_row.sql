@@ -12,7 +12,7 @@ billed as (
 reconciled as (
 
     select count(*) as row_count from {{ ref('reconciled_requests') }}
-    where file_id is not null
+    where bill_grain = 'request'
 
 )
 

@@ -10,12 +10,26 @@ files as (
 
 ),
 
+bill_lines as (
+
+    select file_id from {{ ref('stg_provider__billed_requests') }}
+
+    union all
+
+    select file_id from {{ ref('stg_provider__cost_buckets') }}
+
+    union all
+
+    select file_id from {{ ref('stg_provider__usage_buckets') }}
+
+),
+
 billed as (
 
     select
         file_id,
         count(*) as line_count
-    from {{ ref('stg_provider__billed_requests') }}
+    from bill_lines
     group by 1
 
 ),

@@ -54,9 +54,7 @@ priced as (
     from named
     left join prices
         on
-            named.stated_usd is null
-            and named.is_provider_call
-            and named.price_model_name = prices.model_name
+            named.price_model_name = prices.model_name
             and named.logged_at >= prices.valid_from
             and named.logged_at < prices.valid_to
             and named.input_tokens >= prices.min_input_tokens
@@ -67,10 +65,13 @@ priced as (
 based as (
 
     select
+        -- a short key for joins, new with every build
+        row_number() over () as call_number,
         usage_id,
         request_id,
         file_id,
         user_id,
+        {{ project_key('project_id') }} as project_id,
         action_type,
         is_provider_call,
         is_duplicate_log,
@@ -84,10 +85,17 @@ based as (
         cache_write_tokens,
         output_tokens,
         stated_usd,
-        cast(coalesce(stated_usd, listed_usd) as decimal(30, 18)) as logged_usd,
+        listed_usd,
+        cast(
+            case
+                when stated_usd is not null then stated_usd
+                when is_provider_call then listed_usd
+            end
+            as decimal(30, 18)
+        ) as logged_usd,
         case
             when stated_usd is not null then 'calculated'
-            when listed_usd is not null then 'price_list'
+            when is_provider_call and listed_usd is not null then 'price_list'
         end as logged_cost_basis
     from priced
 

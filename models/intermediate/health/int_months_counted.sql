@@ -4,7 +4,12 @@ with
 
 reconciled as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select
+        *,
+        -- a credit, refund, tax or purchase is a charge, but for no request
+        file_id is not null and status_reason <> 'non_usage_charge'
+            as is_charged_request
+    from {{ ref('reconciled_requests') }}
 
 ),
 
@@ -14,12 +19,19 @@ counted as (
         cast(date_trunc('month', usage_date) as date) as usage_month,
 
         -- requests
-        count(*) filter (where file_id is not null) as billed_request_count,
+        cast(
+            coalesce(sum(request_count) filter (where is_charged_request), 0) as bigint
+        ) as billed_request_count,
         count(*) filter (where reconciliation_status = 'matched') as matched_count,
         count(*) filter (where status_reason = 'outside_tolerance')
             as discrepancy_count,
         count(*) filter (where status_reason = 'duplicate_log') as duplicate_log_count,
-        count(*) filter (where reconciliation_status = 'not_found') as not_found_count,
+        cast(
+            coalesce(
+                sum(request_count) filter (where reconciliation_status = 'not_found'),
+                0
+            ) as bigint
+        ) as not_found_count,
         count(*) filter (where reconciliation_status = 'pending') as pending_count,
         count(*) filter (where status_reason = 'missing_from_bill')
             as missing_from_bill_count,
@@ -37,7 +49,10 @@ counted as (
         cast(sum(billed_usd) as decimal(30, 18)) as billed_usd,
         cast(sum(difference_usd) as decimal(30, 18)) as difference_usd,
 
-        -- billed dollars by result
+        -- billed dollars by result, of what was charged for requests
+        cast(
+            sum(case when is_charged_request then billed_usd end) as decimal(30, 18)
+        ) as charged_usd,
         cast(
             sum(case when reconciliation_status = 'matched' then billed_usd else 0 end)
             as decimal(30, 18)

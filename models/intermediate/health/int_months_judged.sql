@@ -46,6 +46,7 @@ filled as (
         counted.logged_usd,
         counted.billed_usd,
         counted.difference_usd,
+        counted.charged_usd,
         coalesce(counted.matched_usd, 0) as matched_usd,
         coalesce(counted.discrepancy_usd, 0) as discrepancy_usd,
         coalesce(counted.not_found_usd, 0) as not_found_usd,
@@ -73,12 +74,12 @@ judged as (
         and discrepancy_count < cast(0.05 as decimal(4, 2)) * billed_request_count
         and not_found_count < cast(0.01 as decimal(4, 2)) * billed_request_count
             as are_requests_healthy,
-        billed_usd is null
-        or billed_usd <= 0
+        charged_usd is null
+        or charged_usd <= 0
         or (
-            matched_usd >= cast(0.95 as decimal(4, 2)) * billed_usd
-            and discrepancy_usd < cast(0.05 as decimal(4, 2)) * billed_usd
-            and not_found_usd < cast(0.01 as decimal(4, 2)) * billed_usd
+            matched_usd >= cast(0.95 as decimal(4, 2)) * charged_usd
+            and discrepancy_usd < cast(0.05 as decimal(4, 2)) * charged_usd
+            and not_found_usd < cast(0.01 as decimal(4, 2)) * charged_usd
         ) as are_dollars_healthy,
         missing_from_bill_count <= cast(0.01 as decimal(4, 2)) * covered_call_count
             as is_bill_complete

@@ -23,11 +23,19 @@ files as (
 
 days_covered as (
 
-    select
-        usage_date,
-        max(last_loaded_at) as last_loaded_at
-    from {{ ref('int_days_covered') }}
-    group by 1
+    select * from {{ ref('int_bill_days_covered') }}
+
+),
+
+allocated_calls as (
+
+    select * from {{ ref('int_calls_allocated') }}
+
+),
+
+buckets as (
+
+    select * from {{ ref('int_days_judged') }}
 
 ),
 
@@ -43,25 +51,40 @@ gathered as (
             - interval '1' hour * {{ var('settle_hours') }},
             false
         ) as is_settled,
-        -- the request is paid for already, on the row of its first log
         cast(
             case
+                -- the request is paid for already, on the row of its first log
                 when duplicate_logs_billed.usage_id is not null then 0
-                else sides.billed_usd
+                else coalesce(sides.billed_usd, allocated_calls.allocated_usd)
             end
             as decimal(30, 18)
         ) as counted_billed_usd,
+        allocated_calls.call_number is not null as is_allocated,
+        buckets.status_reason as bucket_reason,
+        buckets.remainder_issuer as bucket_issuer,
+        case when allocated_calls.call_number is not null then files.file_id end
+            as bucket_file_id,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
             as is_other_action
     from sides
     left join duplicate_logs_billed
         on sides.usage_id = duplicate_logs_billed.usage_id
+    left join allocated_calls
+        on sides.call_number = allocated_calls.call_number
+    left join buckets
+        on allocated_calls.bucket_number = buckets.bucket_number
     left join files
         on
-            coalesce(sides.load_number, duplicate_logs_billed.load_number)
+            coalesce(
+                sides.load_number,
+                duplicate_logs_billed.load_number,
+                buckets.remainder_load_number
+            )
             = files.load_number
     left join days_covered
-        on sides.usage_date = days_covered.usage_date
+        on
+            sides.usage_date = days_covered.usage_date
+            and sides.project_id = days_covered.project_id
 
 ),
 
@@ -86,12 +109,9 @@ compared as (
             case when not is_amount_missing then known_difference_usd end
             as decimal(30, 18)
         ) as difference_usd,
-        abs(known_difference_usd)
-        <= cast({{ var('tolerance_pct') }} as decimal(6, 4))
-        * abs(coalesce(logged_usd, 0))
+        {{ is_within_percent('known_difference_usd', 'coalesce(logged_usd, 0)') }}
             as is_within_percent,
-        abs(known_difference_usd) <= cast({{ var('tolerance_usd') }} as decimal(18, 6))
-            as is_within_amount
+        {{ is_within_amount('known_difference_usd') }} as is_within_amount
     from subtracted
 
 )

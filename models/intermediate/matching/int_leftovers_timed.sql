@@ -9,24 +9,37 @@ leftovers as (
 
 ),
 
+-- a kind of call without a billed request left over has nothing to be near to
+billed_kinds as (
+
+    select distinct
+        model,
+        input_tokens,
+        output_tokens
+    from leftovers
+    where side = 'bill'
+
+),
+
 instants as (
 
     select
-        side,
-        model,
-        input_tokens,
-        output_tokens,
-        happened_at,
+        leftovers.side,
+        leftovers.model,
+        leftovers.input_tokens,
+        leftovers.output_tokens,
+        leftovers.happened_at,
         count(*) as row_count,
-        max(usage_id) as usage_id,
-        max(file_id) as file_id,
-        max(line_number) as line_number
+        max(leftovers.usage_id) as usage_id,
+        max(leftovers.file_id) as file_id,
+        max(leftovers.line_number) as line_number
     from leftovers
-    where
-        model is not null
-        and input_tokens is not null
-        and output_tokens is not null
-        and happened_at is not null
+    inner join billed_kinds
+        on
+            leftovers.model = billed_kinds.model
+            and leftovers.input_tokens = billed_kinds.input_tokens
+            and leftovers.output_tokens = billed_kinds.output_tokens
+    where leftovers.happened_at is not null
     group by 1, 2, 3, 4, 5
 
 ),

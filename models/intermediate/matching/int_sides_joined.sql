@@ -44,6 +44,7 @@ joined as (
                 || cast(billed_requests.line_number as {{ dbt.type_string() }})
         end as reconciliation_key,
         calls.usage_id,
+        calls.call_number,
         coalesce(calls.request_id, billed_requests.request_id) as request_id,
         case
             when calls.request_id <> billed_requests.request_id
@@ -52,6 +53,7 @@ joined as (
         billed_requests.issuer,
         billed_requests.file_id,
         billed_requests.load_number,
+        coalesce(calls.project_id, {{ project_key('null') }}) as project_id,
         calls.user_id,
         calls.action_type,
 
@@ -75,6 +77,7 @@ joined as (
         -- money
         calls.logged_usd,
         calls.logged_cost_basis,
+        calls.listed_usd,
         billed_requests.billed_usd,
         billed_requests.is_priced_from_list,
         billed_requests.is_amount_known,

@@ -37,11 +37,16 @@ priced as (
 
     select
         sides.*,
-        {{ list_price_usd('sides', 'prices') }} as expected_usd
+        -- what nothing is billed for has its price already
+        case
+            when sides.is_billed then {{ list_price_usd('sides', 'prices') }}
+            else sides.listed_usd
+        end as expected_usd
     from sides
     left join prices
         on
-            sides.price_model_name = prices.model_name
+            sides.is_billed
+            and sides.price_model_name = prices.model_name
             and sides.priced_at >= prices.valid_from
             and sides.priced_at < prices.valid_to
             and sides.input_tokens >= prices.min_input_tokens

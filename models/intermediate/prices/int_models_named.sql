@@ -1,4 +1,4 @@
--- One row per model name as the log or a bill writes it.
+-- One row per model name as the log, a usage export or a bill writes it.
 -- A table, because the names are few and every bill line and call is named by it.
 
 {{ config(materialized='table') }}
@@ -15,6 +15,18 @@ written_names as (
 
     select billed_model
     from {{ ref('stg_provider__billed_requests') }}
+    where billed_model is not null
+
+    union
+
+    select reported_model
+    from {{ ref('stg_provider__usage_buckets') }}
+    where reported_model is not null
+
+    union
+
+    select billed_model
+    from {{ ref('int_line_items_split') }}
     where billed_model is not null
 
 ),

@@ -14,7 +14,7 @@ final as (
         cast(date_trunc('month', usage_date) as date) as usage_month,
         model,
         reconciliation_status,
-        count(*) as request_count,
+        cast(sum(request_count) as bigint) as request_count,
         cast(sum(logged_usd) as decimal(30, 18)) as logged_usd,
         cast(sum(billed_usd) as decimal(30, 18)) as billed_usd,
         cast(sum(difference_usd) as decimal(30, 18)) as difference_usd

@@ -8,33 +8,21 @@ files as (
 
 ),
 
-bill_lines as (
+billed as (
 
-    select * from {{ ref('int_bill_lines_classified') }}
+    select * from {{ ref('int_loaded_lines_counted') }}
+
+),
+
+less_detailed as (
+
+    select * from {{ ref('int_bucket_files_restated') }}
 
 ),
 
 calls as (
 
     select * from {{ ref('int_calls_priced') }}
-
-),
-
-billed as (
-
-    select
-        file_id,
-        sum(case when line_use = 'duplicate' then 1 else 0 end) as duplicate_line_count,
-        sum(case when line_use = 'superseded' then 1 else 0 end)
-            as superseded_line_count,
-        sum(case when line_use = 'duplicate' then coalesce(stated_usd, 0) else 0 end)
-            as duplicate_usd,
-        sum(case when line_use = 'superseded' then coalesce(stated_usd, 0) else 0 end)
-            as superseded_usd,
-        sum(case when line_use = 'counted' then coalesce(stated_usd, 0) else 0 end)
-            as reconciled_usd
-    from bill_lines
-    group by 1
 
 ),
 
@@ -77,6 +65,7 @@ final as (
                 else coalesce(billed.superseded_line_count, 0)
             end as bigint
         ) as superseded_line_count,
+        cast(coalesce(billed.excluded_line_count, 0) as bigint) as excluded_line_count,
         cast(coalesce(billed.duplicate_usd, 0) as decimal(30, 18)) as duplicate_usd,
         cast(
             case
@@ -85,14 +74,18 @@ final as (
                 else coalesce(billed.superseded_usd, 0)
             end as decimal(30, 18)
         ) as superseded_usd,
+        cast(coalesce(billed.excluded_usd, 0) as decimal(30, 18)) as excluded_usd,
         cast(
             coalesce(billed.reconciled_usd, logged.reconciled_usd, 0) as decimal(30, 18)
-        ) as reconciled_usd
+        ) as reconciled_usd,
+        less_detailed.file_id is not null as is_less_detailed
     from files
     left join billed
         on files.file_id = billed.file_id
     left join logged
         on files.file_id = logged.file_id
+    left join less_detailed
+        on files.file_id = less_detailed.file_id
 
 )
 

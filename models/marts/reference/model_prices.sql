@@ -1,7 +1,5 @@
 -- One row per model, effective period and context tier of the price list.
 
-{%- set as_of_or_null = "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' %}
-
 with
 
 prices as (
@@ -12,9 +10,7 @@ prices as (
 
 today as (
 
-    select
-        coalesce(cast({{ as_of_or_null }} as timestamp), max(loaded_at)) as as_of
-    from {{ ref('stg_loader__loaded_files') }}
+    select * from {{ ref('int_today') }}
 
 ),
 

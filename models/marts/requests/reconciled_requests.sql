@@ -1,53 +1,27 @@
--- One row per logged call, and per billed request that no log explains.
+-- One row per logged call, per billed request that no log explains, and per charge of a
+-- cost export that no logged call shares.
 
 with
 
-compared as (
+requests as (
 
-    select * from {{ ref('int_differences_compared') }}
-
-),
-
--- the first reason that holds; each belongs to one status
-reasoned as (
-
-    select
-        *,
-        case
-            when is_other_action then 'not_an_api_call'
-            when is_logged and not is_billed and request_id is null then 'no_request_id'
-            when is_duplicate_log then 'duplicate_log'
-            when is_logged and is_billed and is_amount_missing then 'no_price'
-            when is_logged and not is_billed and is_covered and is_settled
-                then 'missing_from_bill'
-            when is_logged and not is_billed then 'awaiting_bill'
-            when not is_logged then 'not_logged'
-            when difference_usd = 0 then 'exact'
-            when is_within_percent then 'within_percent'
-            when is_within_amount then 'within_amount'
-            else 'outside_tolerance'
-        end as status_reason
-    from compared
+    select * from {{ ref('int_requests_judged') }}
 
 ),
 
-judged as (
+charges as (
 
-    select
-        *,
-        case
-            when status_reason in ('exact', 'within_percent', 'within_amount')
-                then 'matched'
-            when
-                status_reason in ('duplicate_log', 'outside_tolerance')
-                then 'discrepancy'
-            when status_reason in ('no_price', 'missing_from_bill', 'awaiting_bill')
-                then 'pending'
-            when status_reason in ('not_an_api_call', 'no_request_id')
-                then 'not_applicable'
-            when status_reason = 'not_logged' then 'not_found'
-        end as reconciliation_status
-    from reasoned
+    select * from {{ ref('int_charges_judged') }}
+
+),
+
+both_grains as (
+
+    select * from requests
+
+    union all
+
+    select * from charges
 
 ),
 
@@ -72,6 +46,7 @@ final as (
         logged_model,
         billed_model,
         model,
+        cast(request_count as bigint) as request_count,
 
         -- tokens
         logged_input_tokens,
@@ -82,20 +57,17 @@ final as (
 
         -- money
         logged_usd,
-        counted_billed_usd as billed_usd,
+        billed_usd,
         expected_usd,
         difference_usd,
         {{ ratio('difference_usd', 'logged_usd') }} as difference_pct,
         logged_cost_basis,
-        case
-            when not is_billed then null
-            when is_priced_from_list then 'price_list'
-            else 'billed'
-        end as billed_cost_basis,
+        billed_cost_basis,
 
         -- result
         match_method,
-        reconciliation_status,
+        bill_grain,
+        {{ status_of_reason('status_reason') }} as reconciliation_status,
         status_reason,
         is_provider_call,
         is_covered,
@@ -103,7 +75,7 @@ final as (
         -- where it comes from
         file_id,
         reconciled_at
-    from judged
+    from both_grains
 
 )
 

@@ -15,6 +15,7 @@ renamed as (
         id as usage_id,
         nullif(trim(openai_request_id), '') as request_id,
         user_id,
+        nullif(trim(project_id), '') as project_id,
         file_id,
         line_number,
 

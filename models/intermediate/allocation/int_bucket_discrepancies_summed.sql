@@ -1,0 +1,100 @@
+-- One row per bucket and reason for which its calls must be looked at: they share one
+-- bill, so they are one finding, as a row of discrepancies.
+
+with
+
+reconciled as (
+
+    select * from {{ ref('reconciled_requests') }}
+    where
+        match_method = 'bucket'
+        and status_reason in ('outside_tolerance', 'no_price')
+
+),
+
+calls as (
+
+    select * from {{ ref('int_calls_priced') }}
+
+),
+
+allocated_calls as (
+
+    select * from {{ ref('int_calls_allocated') }}
+
+),
+
+buckets as (
+
+    select * from {{ ref('int_days_judged') }}
+
+),
+
+keyed as (
+
+    select
+        'calls:'
+        || buckets.remainder_issuer
+        || ':'
+        || cast(buckets.usage_date as {{ dbt.type_string() }})
+        || ':'
+        || buckets.project_id
+        || ':'
+        || buckets.model
+        || ':'
+        || reconciled.status_reason as bucket_key,
+        buckets.model as bucket_model,
+        reconciled.*
+    from reconciled
+    inner join calls
+        on reconciled.usage_id = calls.usage_id
+    inner join allocated_calls
+        on calls.call_number = allocated_calls.call_number
+    inner join buckets
+        on allocated_calls.bucket_number = buckets.bucket_number
+
+),
+
+summed as (
+
+    select
+        bucket_key as reconciliation_key,
+        cast(null as {{ dbt.type_string() }}) as usage_id,
+        cast(null as {{ dbt.type_string() }}) as request_id,
+        cast(null as {{ dbt.type_string() }}) as billed_request_id,
+        max(issuer) as issuer,
+        max(usage_date) as usage_date,
+        cast(null as timestamp) as logged_at,
+        cast(null as timestamp) as billed_at,
+        cast(null as {{ dbt.type_string() }}) as user_id,
+        cast(null as {{ dbt.type_string() }}) as action_type,
+        cast(null as {{ dbt.type_string() }}) as logged_model,
+        cast(null as {{ dbt.type_string() }}) as billed_model,
+        max(bucket_model) as model,
+        count(*) as request_count,
+        {{ fitting_tokens('sum(logged_input_tokens)') }} as logged_input_tokens,
+        {{ fitting_tokens('sum(logged_output_tokens)') }} as logged_output_tokens,
+        cast(null as bigint) as billed_input_tokens,
+        cast(null as bigint) as billed_cached_input_tokens,
+        cast(null as bigint) as billed_output_tokens,
+        cast(sum(logged_usd) as decimal(30, 18)) as logged_usd,
+        cast(sum(billed_usd) as decimal(30, 18)) as billed_usd,
+        cast(sum(expected_usd) as decimal(30, 18)) as expected_usd,
+        cast(sum(difference_usd) as decimal(30, 18)) as difference_usd,
+        {{ ratio('sum(difference_usd)', 'sum(logged_usd)') }} as difference_pct,
+        max(logged_cost_basis) as logged_cost_basis,
+        max(billed_cost_basis) as billed_cost_basis,
+        max(match_method) as match_method,
+        max(bill_grain) as bill_grain,
+        max(reconciliation_status) as reconciliation_status,
+        max(status_reason) as status_reason,
+        bool_and(is_provider_call) as is_provider_call,
+        bool_and(is_covered) as is_covered,
+        max(file_id) as file_id,
+        max(reconciled_at) as reconciled_at
+    from keyed
+    group by 1
+
+)
+
+select * from summed

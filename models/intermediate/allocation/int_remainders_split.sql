@@ -1,0 +1,75 @@
+-- One row per bucket that a cost export bills: what of the bill goes to its calls, and
+-- what no call of ours explains.
+-- A table, because it is small and its calls and its own row are made from it.
+
+{{ config(materialized='table') }}
+
+with
+
+buckets as (
+
+    select * from {{ ref('int_days_judged') }}
+    where remainder_issuer is not null
+
+),
+
+calls as (
+
+    select * from {{ ref('int_calls_unbilled') }}
+
+),
+
+summed_calls as (
+
+    select
+        bucket_number,
+        count(*) as call_count,
+        count(*) filter (where is_known) as known_count,
+        cast(sum(expected_usd) as decimal(30, 18)) as expected_usd,
+        cast(sum(weight_usd) as decimal(30, 18)) as weight_usd,
+        max(weight_usd) as largest_weight_usd
+    from calls
+    group by 1
+
+),
+
+joined as (
+
+    select
+        buckets.*,
+        coalesce(summed_calls.call_count, 0) as call_count,
+        coalesce(summed_calls.known_count, 0) as known_count,
+        summed_calls.expected_usd as calls_expected_usd,
+        summed_calls.weight_usd,
+        summed_calls.largest_weight_usd,
+        case
+            when summed_calls.call_count is null then buckets.remainder_usd
+            -- tokens beyond our log are not our calls'
+            when buckets.token_difference_usd > 0
+                then least(buckets.token_difference_usd, buckets.remainder_usd)
+            else 0
+        end as unlogged_usd
+    from buckets
+    left join summed_calls
+        on buckets.bucket_number = summed_calls.bucket_number
+
+),
+
+split as (
+
+    select
+        *,
+        cast(remainder_usd - unlogged_usd as decimal(30, 18)) as shared_usd,
+        -- calls without any weight have equal ones, the unknown among them none
+        coalesce(weight_usd, 0) = 0 as is_shared_equally,
+        case
+            when weight_usd <> 0 then weight_usd
+            when known_count > 0 then known_count
+            else call_count
+        end as total_weight,
+        case when weight_usd <> 0 then largest_weight_usd else 1 end as largest_weight
+    from joined
+
+)
+
+select * from split
