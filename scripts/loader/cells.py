@@ -134,6 +134,8 @@ def _missing_values(layout: Layout) -> list[str]:
     for requirement in layout.format.required_values:
         options = [[_value_is(layout, text) for text in option] for option in requirement]
         known = [option for option in options if "false" not in option]
+        if any(set(option) == {"true"} for option in known):
+            continue
         met = " or ".join(" and ".join(option) for option in known)
         wanted = [column for option in requirement for column in option]
         shown = next(layout.name_of(column) for column in wanted if column in layout.positions)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -52,7 +54,8 @@ def read_pages(source: Source, folder: Path, as_format: str | None) -> Pages:
         # what is no Unicode becomes bytes that are no UTF-8, which cost their own line
         with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as copy:
             writer = _Writer(copy, known, told, source.name)
-            writer.write_pages(_events(source))
+            with closing(_events(source)) as events:
+                writer.write_pages(events)
     except _NoPages as error:
         raise UnusableInput(
             f"{source.name}: JSON, but no pages of the Costs or Usage API: {error}. Save the "
@@ -87,7 +90,7 @@ class _Writer:
         self._where = where
         self._known = known
         self._told = told
-        self._csv = csv.writer(copy, lineterminator="\n")
+        self._csv = csv.writer(copy, lineterminator="\r\n")  # so that it quotes either
         self._pages: set[bytes] = set()
         self.header = [column.names[0] for column in known.columns.values()]
         self.ignored_keys: dict[str, None] = {}
@@ -190,18 +193,30 @@ class _Writer:
 
 
 def _events(source: Source) -> Iterator[Event]:
-    with source.path.open("rb") as stream:
+    with source.path.open("rb") as stream, _whole_numbers_of_any_length():
         if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             stream.seek(0)
         yield from ijson.parse(stream, multiple_values=True)
 
 
+@contextmanager
+def _whole_numbers_of_any_length() -> Iterator[None]:
+    """Python refuses one of more than 4300 digits, and the parser dies of the refusal."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
 def _first_object(source: Source) -> str | None:
     """What the first result says it is."""
     wanted = f"{BUCKET}.{RESULT}.object"
-    for prefix, _, value in _events(source):
-        if prefix in (wanted, f"item.{wanted}"):
-            return str(value)
+    with closing(_events(source)) as events:
+        for prefix, _, value in events:
+            if prefix in (wanted, f"item.{wanted}"):
+                return str(value)
     return None
 
 

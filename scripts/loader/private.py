@@ -31,5 +31,5 @@ def _kept(text: str, is_known: list[bool], delimiter: str) -> str | None:
     except (csv.Error, ValueError):
         return None
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="").writerow(kept)
-    return line.getvalue()
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(kept)
+    return line.getvalue().removesuffix("\r\n")
