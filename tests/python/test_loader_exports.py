@@ -523,6 +523,21 @@ def test_of_a_rejected_line_the_known_cells_stay():
     ]
 
 
+def test_a_rejected_line_of_several_stays_one_record():
+    header = "start_time,end_time,amount_value,line_item,user_email"
+    loaded = stage(f'{header}\n1,2,free,"a\r\nb",{PEOPLE[0]}\n{DAY[0]},{DAY[1]},1,,\n')
+
+    assert [line.raw_line for line in loaded.rejected] == ['1,2,free,"a\r\nb",']
+
+
+def test_cells_that_another_reader_would_count_otherwise():
+    """What stands under a known name there may be a name here."""
+    header = "start_time,end_time,amount_value,user_email,line_item"
+    loaded = stage(f'{header}\n1,2,3, "Skunk,works"\n{DAY[0]},{DAY[1]},1,,\n')
+
+    assert loaded.rejected == [(2, "too_few_columns", None, None)]
+
+
 def test_of_a_rejected_parquet_row_the_known_cells_stay(tmp_path):
     columns = {"start_time": [DAY[0]] * 2, "end_time": [DAY[1]] * 2, "amount_value": ["x", "1"]}
     path = tmp_path / "cost.parquet"
