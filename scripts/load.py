@@ -20,7 +20,7 @@ from rich.table import Table
 
 from loader import parse, usage_view
 from loader.errors import UnusableInput, WarehouseFailed
-from loader.formats import all_formats
+from loader.exports import format_choices
 from loader.parse import Staged
 from loader.source import open_source
 from loader.warehouse import Warehouse, is_view, open_warehouse
@@ -29,6 +29,10 @@ SHOWN_REJECTS = 5
 NO_AMOUNTS = (
     "the list price of the tokens will stand in for it, which proves nothing about what was "
     "charged. If one of the columns not used is the cost, rename it (docs/formats.md)"
+)
+CUT_SHORT = (
+    "its last page says that more follow (has_more), so days are missing. Fetch the pages after "
+    "it, with page=<next_page>, and load them all as one file"
 )
 
 
@@ -129,12 +133,18 @@ def _summary(staging: duckdb.DuckDBPyConnection, staged: Staged, outcome: str) -
         "outcome": outcome,
         "file_id": staged.source.file_id,
         "format": staged.format.name,
+        "grain": staged.format.grain,
+        "usage_kind": staged.usage_kind,
         "issuer": staged.issuer,
         "line_count": staged.line_count,
         "accepted_line_count": staged.accepted_line_count,
         "rejected_line_count": staged.rejected_line_count,
         "accepted_usd": f"{staged.accepted_usd:f}",
         "states_amounts": staged.states_amounts,
+        "rounded_amount_count": staged.rounded_amount_count,
+        "ungrouped_by": staged.ungrouped_by,
+        "repeated_page_count": staged.repeated_page_count,
+        "is_cut_short": staged.is_cut_short,
         "first_at": staged.first_at,
         "last_at": staged.last_at,
         "ignored_columns": list(staged.ignored_columns),
@@ -148,20 +158,19 @@ def _summary(staging: duckdb.DuckDBPyConnection, staged: Staged, outcome: str) -
 def print_summary(console: Console, summary: dict) -> None:
     """Say what became of one file."""
     outcome = summary["outcome"]
-    covered = f"{summary['first_at']} to {summary['last_at']} UTC"
+    kind = f" ({summary['usage_kind']})" if summary["usage_kind"] else ""
     console.print(
         f"[bold]{_plain(summary['file'])}[/]: {outcome}"
         + (" (the same bytes; nothing changed)" if outcome == "already loaded" else "")
-        + f" as {summary['format']}, {summary['line_count']:,} lines: "
+        + f" as {summary['format']}{kind}, {summary['line_count']:,} lines: "
         f"{summary['accepted_line_count']:,} accepted, "
-        f"{summary['rejected_line_count']:,} rejected; "
-        f"{_usd(summary['accepted_usd'])}, {covered if summary['first_at'] else 'no times'}"
+        f"{summary['rejected_line_count']:,} rejected; {_extent(summary)}"
     )
     if summary["ignored_columns"]:
         names = ", ".join(summary["ignored_columns"])
         console.print(f"  columns not used: {_plain(names[:500])}")
-    if not summary["states_amounts"]:
-        console.print(f"  [bold yellow]no line states an amount[/]: {NO_AMOUNTS}")
+    for note in _notes(summary):
+        console.print(f"  {note}")
     for row in summary["first_rejected_lines"]:
         column = f" in column {row['column']}" if row["column"] else ""
         raw = " ".join((row["raw_line"] or "").split())[:160]
@@ -173,6 +182,32 @@ def print_summary(console: Console, summary: dict) -> None:
         console.print(f"  … and {hidden:,} more{where}")
     if rows := summary.get("first_rows"):
         console.print(_first_rows(rows))
+
+
+def _extent(summary: dict) -> str:
+    """How much money a file holds, and of which time."""
+    first, last = summary["first_at"], summary["last_at"]
+    if summary["grain"] in ("request", "usage_log"):
+        times = f"{first} to {last} UTC" if first else "no times"
+        return f"{_usd(summary['accepted_usd'])}, {times}"
+    days = f"covers {first:%Y-%m-%d} to {last:%Y-%m-%d} UTC" if first else "covers nothing"
+    if summary["grain"] == "usage_bucket":
+        return days
+    return f"{_usd(summary['accepted_usd'])}, {days}"
+
+
+def _notes(summary: dict) -> Iterator[str]:
+    """What a person should know of a file beside its totals."""
+    if not summary["states_amounts"] and summary["grain"] in ("request", "usage_log"):
+        yield f"[bold yellow]no line states an amount[/]: {NO_AMOUNTS}"
+    if summary["is_cut_short"]:
+        yield f"[bold yellow]the export is cut short[/]: {CUT_SHORT}"
+    if count := summary["repeated_page_count"]:
+        yield f"pages that are there again, and count once: {count:,}"
+    if count := summary["rounded_amount_count"]:
+        yield f"amounts rounded, as they have digits beyond the 18th decimal: {count:,}"
+    if column := summary["ungrouped_by"]:
+        yield f"no line has a {column}: an export grouped by {column} proves more"
 
 
 def _first_rows(rows: list[dict]) -> Table:
@@ -241,7 +276,12 @@ def file_options(command: Callable) -> Callable:
             help="Who sent the bill, instead of what the format says.",
         ),
         click.option(
-            "--as", "as_format", type=click.Choice(list(all_formats())), help="Read as this format."
+            "--as",
+            "as_format",
+            type=click.Choice(format_choices()),
+            metavar="FORMAT",
+            help="Read as this format, such as requests_csv; of usage also with its kind, such as "
+            "openai_usage:embeddings.",
         ),
         click.option("--target", help="Target of the dbt profile; by default the profile's own."),
     ):
@@ -258,7 +298,10 @@ def file_options(command: Callable) -> Callable:
     help="Make raw.token_usage a view over the application's own table instead.",
 )
 def main(files, target, as_format, issuer, dry_run, usage_table) -> None:
-    """Load bills and logs (CSV, TSV or Parquet, plain, .gz or .zst; - is standard input)."""
+    """Load bills, usage and logs (CSV, TSV, Parquet, or JSON of the Costs and Usage API).
+
+    Each may be plain, .gz or .zst; - is standard input.
+    """
     stop_on_signals()
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     if not files and not usage_table:

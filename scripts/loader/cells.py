@@ -20,9 +20,11 @@ class Type:
 TYPES = {
     "text": Type("as_text"),
     "tokens": Type("as_tokens", "invalid_tokens"),
+    "count": Type("as_tokens", "invalid_number"),
     # a line of a billion USD or more is no line of a bill
     "usd": Type("as_decimal", "invalid_amount", "abs({0}) < 1000000000"),
     "cents": Type("as_decimal", "invalid_amount", "abs({0}) < 100000000000"),
+    "quantity": Type("as_decimal", "invalid_number"),
     "seconds": Type("as_seconds", "invalid_number", "{0} >= 0"),
     "timestamp": Type(
         "as_timestamp",
@@ -92,7 +94,7 @@ def typed_lines(layout: Layout, reader: str, number: str | None = None) -> str:
 
     `reader` has one text column per header name, c0, c1 … in order, and `number` may be a
     column with the line number, to hand on. The column `problem` holds what is wrong first, as
-    reason:header name, or null.
+    reason:header name, or null. `is_rounded` is there where the format counts such amounts.
     """
     cells = [
         _Cell(position, layout.header[position], layout.format.columns[target], f"{target}_{place}")
@@ -101,12 +103,15 @@ def typed_lines(layout: Layout, reader: str, number: str | None = None) -> str:
     ]
     handed_on = [number] if number else []
     totals = [f"{_total(layout, target)} as {target}" for target in layout.positions]
-    problems = [cell.problem for cell in cells if cell.problem] + _missing_values(layout)
+    problems = [cell.problem for cell in cells if cell.problem]
+    problems += _missing_values(layout) + _wrong_bucket(layout)
+    rounded = [f"is_rounded(text_{cell.name})" for cell in cells if cell.column.count_rounded]
+    also = f", {' or '.join(rounded)} as is_rounded" if rounded else ""
     return f"""
         with texts as (select {", ".join(handed_on + [cell.text for cell in cells])} from {reader}),
         read as (select *, {", ".join(cell.read for cell in cells)} from texts),
         admitted as (select *, {", ".join(cell.admitted for cell in cells)} from read)
-        select {", ".join(handed_on + totals)}, case {" ".join(problems)} end as problem
+        select {", ".join(handed_on + totals)}, case {" ".join(problems)} end as problem{also}
         from admitted
     """
 
@@ -127,11 +132,34 @@ def _missing_values(layout: Layout) -> list[str]:
     """For each requirement of the format: WHEN none of its alternatives has its values."""
     arms = []
     for requirement in layout.format.required_values:
-        known = [option for option in requirement if all(c in layout.positions for c in option)]
-        met = " or ".join(
-            " and ".join(f"{_total(layout, column)} is not null" for column in option)
-            for option in known
-        )
-        shown = layout.name_of(known[0][0])
+        options = [[_value_is(layout, text) for text in option] for option in requirement]
+        known = [option for option in options if "false" not in option]
+        if any(set(option) == {"true"} for option in known):
+            continue
+        met = " or ".join(" and ".join(option) for option in known)
+        wanted = [column for option in requirement for column in option]
+        shown = next(layout.name_of(column) for column in wanted if column in layout.positions)
         arms.append(f"when not ({met}) then {literal(f'missing_value:{shown}')}")
     return arms
+
+
+def _value_is(layout: Layout, text: str) -> str:
+    """SQL of a condition of a requirement: `x`, that x has a value, or `no x`, that it has none."""
+    column = text.removeprefix("no ")
+    is_wanted = column == text
+    if column not in layout.positions:
+        return "false" if is_wanted else "true"
+    return f"{_total(layout, column)} is {'not null' if is_wanted else 'null'}"
+
+
+def _wrong_bucket(layout: Layout) -> list[str]:
+    """WHEN a period has no length, or is not within one UTC day."""
+    if not layout.format.bucket:
+        return []
+    start, end = (_total(layout, column) for column in layout.format.bucket)
+    shown = layout.name_of(layout.format.bucket[1])
+    return [
+        f"when {end} <= {start} then {literal(f'bucket_end_not_after_start:{shown}')}",
+        f"when {end} > date_trunc('day', {start}) + interval 1 day "
+        f"then {literal(f'bucket_not_in_one_utc_day:{shown}')}",
+    ]

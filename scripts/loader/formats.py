@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class Column:
     blank: tuple[str, ...] = ()
     true_values: tuple[str, ...] = ()
     false_values: tuple[str, ...] = ()
+    count_rounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Format:
     required_columns: tuple[tuple[tuple[str, ...], ...], ...]
     required_values: tuple[tuple[tuple[str, ...], ...], ...]
     columns: dict[str, Column]
+    bucket: tuple[str, ...] = ()
+    """the columns of the first and last moment, where a line is a period"""
+    private: bool = False
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def knows(self, name: str) -> bool:
+        """Whether a header name is one that some column asks for."""
+        return normalise(name) in _known_names(self)
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Layout:
     header: tuple[str, ...]
     positions: dict[str, tuple[int, ...]]
     """target column -> position of the header name that won, then those of amounts to add"""
+    usage_kind: str | None = None
 
     def name_of(self, target: str) -> str:
         """The header name of a target column."""
@@ -79,7 +89,7 @@ def lay_out(header: tuple[str, ...], as_format: str | None, where: str) -> Layou
     names = {normalise(name) for name in header}
     for candidate in candidates:
         if not _missing(candidate, names):
-            return _layout(candidate, header, where)
+            return fit(candidate, header, where)
     # the fewest columns missing; a tie goes to the format that knows more of the header
     nearest = min(
         candidates,
@@ -115,6 +125,9 @@ def _format(name: str, entry: dict) -> Format:
         required_columns=tuple(_requirement(text) for text in entry["required_columns"]),
         required_values=tuple(_requirement(text) for text in entry["required_values"]),
         columns=columns,
+        bucket=tuple(entry.get("bucket", ())),
+        private=entry.get("private", False),
+        kinds={kind: tuple(names) for kind, names in entry.get("kinds", {}).items()},
     )
 
 
@@ -147,7 +160,11 @@ def _missing(known: Format, names: set[str]) -> list[str]:
     ]
 
 
-def _layout(known: Format, header: tuple[str, ...], where: str) -> Layout:
+def fit(known: Format, header: tuple[str, ...], where: str) -> Layout:
+    """The layout of a format over a header, whatever the header lacks.
+
+    Raises UnusableInput when a column that the format asks for stands twice.
+    """
     by_name: dict[str, int] = {}
     wanted = _known_names(known)
     for position, raw in enumerate(header):

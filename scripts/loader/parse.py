@@ -19,7 +19,10 @@ import pyarrow
 
 from loader.cells import typed_lines
 from loader.errors import UnusableInput
-from loader.formats import Format, Layout, lay_out
+from loader.exports import WITHOUT_MODEL, lay_out_export
+from loader.formats import Format, Layout
+from loader.pages import Pages, read_pages
+from loader.private import without_text, without_unknown_cells
 from loader.records import MAX_LINE, Record, read_header, records
 from loader.source import Source
 from loader.sql import identifier, literal, raw_columns
@@ -28,6 +31,12 @@ TYPES = Path(__file__).with_name("types.sql")
 BATCH = 10_000
 MAX_FILE_USD = 10**11
 """a file of more would make sums that no decimal(30, 18) holds"""
+AMOUNTS = {
+    "cost_usd": "cost_usd",
+    "amount_usd": "amount_usd",
+    "calculated_cost_cents": "round(calculated_cost_cents * 0.01, 18)",
+}
+"""columns that say what a line costs, and that in USD"""
 
 DUCKDB_REASONS = {
     "TOO MANY COLUMNS": "too_many_columns",
@@ -59,6 +68,13 @@ class Staged:
     """whether any line says what it costs"""
     first_at: datetime | None
     last_at: datetime | None
+    usage_kind: str | None
+    rounded_amount_count: int
+    """amounts with a digit other than 0 beyond the 18th decimal"""
+    ungrouped_by: str | None
+    """the column that would tell a bucket's parts apart, where no line has it"""
+    repeated_page_count: int = 0
+    is_cut_short: bool = False
 
     @property
     def line_count(self) -> int:
@@ -92,28 +108,32 @@ def stage(
 ) -> Staged:
     """Type every line of a file into staging tables called after `name`.
 
-    Raises UnusableInput when the format is unknown, there is no data line, or none is usable.
+    Raises UnusableInput when the format is unknown, there is no data line (which an export of
+    buckets may lack), or none is usable.
     """
     connection.execute(
         f"create or replace table {name}_rejected "
         "(line_number bigint, reason text, column_name text, raw_line text)"
     )
+    pages = read_pages(source, folder, as_format) if source.is_json else None
     try:
         if source.is_parquet:
             file = _ParquetFile(connection, source, name)
         else:
-            file = _TextFile(connection, source, name)
-        layout = lay_out(file.names, as_format, source.name)
+            file = _TextFile(connection, pages.source if pages else source, name)
+        layout = pages.layout if pages else lay_out_export(file.names, as_format, source.name)
         line_number = file.read(layout, folder)
         if layout.format.grain == "usage_log":
             _reject_repeated_ids(connection, name, layout.name_of("id"))
         _reject_problems(connection, name, line_number)
-        file.fill_raw_lines()
+        file.fill_raw_lines(layout)
     except (duckdb.Error, OSError) as error:
         raise UnusableInput(
             f"{source.name}: cannot be read ({str(error).splitlines()[0][:300]}). Export it again."
         ) from None
-    staged = _staged(connection, source, layout, name, line_number, issuer)
+    staged = _staged(connection, source, layout, name, line_number, issuer, pages)
+    if not staged.line_count and layout.format.bucket:
+        return staged  # a period without any bucket
     if not staged.line_count:
         raise UnusableInput(
             f"{source.name}: a header of {layout.format.name} and no data line below it. "
@@ -178,7 +198,8 @@ class _TextFile:
 
     def _read_with_care(self, layout: Layout, numbered: Path) -> None:
         """Rewrite the file's sound records with their line numbers, and read those."""
-        for batch in _batches(self._rewrite(numbered)):
+        broken = self._rewrite(numbered)
+        for batch in _batches(without_text(broken) if layout.format.private else broken):
             self._connection.register("batch", batch)
             self._connection.execute(
                 f"insert into {self._name}_rejected "
@@ -249,16 +270,21 @@ class _TextFile:
                 "Look for unbalanced quotes, or export it again."
             )
 
-    def fill_raw_lines(self) -> None:
+    def fill_raw_lines(self, layout: Layout) -> None:
         """Give every rejected line its text, in one more pass over the file."""
         rejected = f"{self._name}_rejected"
+        # of a private format only lines whose cells are known for what they are
+        kept = "and column_name is not null" if layout.format.private else ""
         numbers = self._connection.cursor().execute(
-            f"select line_number from {rejected} where raw_line is null order by 1"
+            f"select line_number from {rejected} where raw_line is null {kept} order by 1"
         )
+        found = _numbered(records(self._source, self._header), numbers)
+        if layout.format.private:
+            found = without_unknown_cells(found, layout, self._header.delimiter)
         self._connection.execute(
             f"create or replace table {self._name}_raw (line_number bigint, raw_line text)"
         )
-        for batch in _batches(_numbered(records(self._source, self._header), numbers)):
+        for batch in _batches(found):
             self._connection.register("batch", batch)
             self._connection.execute(
                 f"insert into {self._name}_raw select line_number, text from batch"
@@ -296,13 +322,17 @@ class _ParquetFile:
                 )
         return "rowid + 2"
 
-    def fill_raw_lines(self) -> None:
+    def fill_raw_lines(self, layout: Layout) -> None:
         """Give every rejected row its values as JSON: there is no line of text."""
+        shown = "parquet_row"
+        if layout.format.private:
+            known = map(identifier, filter(layout.format.knows, self.names))
+            shown = f"struct_pack({', '.join(f'{column} := {column}' for column in known)})"
         self._connection.execute(
             f"""
             update {self._name}_rejected set raw_line = numbered.raw_line
             from (
-                select row_number() over () + 1 as line_number, to_json(parquet_row) as raw_line
+                select row_number() over () + 1 as line_number, to_json({shown}) as raw_line
                 from {self._rows} as parquet_row
             ) as numbered
             where numbered.line_number = {self._name}_rejected.line_number
@@ -349,6 +379,7 @@ def _staged(
     name: str,
     line_number: str,
     issuer: str | None,
+    pages: Pages | None,
 ) -> Staged:
     known = layout.format
     present = [column for column, _ in raw_columns(known.table) if column in layout.positions]
@@ -357,11 +388,8 @@ def _staged(
         f"select {', '.join(f'count({column})' for column in present)} from {name}"
     ).fetchall()
     filled = [column for column, count in zip(present, counts[0], strict=True) if count]
-    usd = "cast(null as decimal(30, 18))"
-    if "cost_usd" in filled:
-        usd = "cost_usd"
-    elif "calculated_cost_cents" in filled:
-        usd = "round(calculated_cost_cents * 0.01, 18)"
+    amounts = [AMOUNTS[column] for column in filled if column in AMOUNTS]
+    usd = amounts[0] if amounts else "cast(null as decimal(30, 18))"
     time = known.time if known.time in filled else "cast(null as timestamp)"
     [(accepted, accepted_usd, first_at, last_at)] = connection.execute(
         f"""
@@ -376,22 +404,42 @@ def _staged(
             "Look at the unit of its amounts, and export it again."
         )
     [(rejected,)] = connection.execute(f"select count(*) from {name}_rejected").fetchall()
+    rounded = 0
+    if any(known.columns[column].count_rounded for column in present):
+        [(rounded,)] = connection.execute(
+            f"select count(*) from {name} where problem is null and is_rounded"
+        ).fetchall()
+    kind = [f"{literal(layout.usage_kind)} as usage_kind"] if layout.usage_kind else []
     return Staged(
         source=source,
         format=known,
         issuer=(issuer or known.issuer) if known.issuer else None,
-        columns=("line_number", *filled),
-        select=f"select {line_number} as line_number, {', '.join(filled)} from {name} "
+        columns=("line_number", *filled, *(["usage_kind"] if kind else [])),
+        select=f"select {', '.join([f'{line_number} as line_number', *filled, *kind])} from {name} "
         "where problem is null",
         rejected=f"{name}_rejected",
-        ignored_columns=layout.ignored(),
+        ignored_columns=pages.ignored_keys if pages else layout.ignored(),
         accepted_line_count=accepted,
         rejected_line_count=rejected,
         accepted_usd=accepted_usd,
-        states_amounts="cost_usd" in filled or "calculated_cost_cents" in filled,
+        states_amounts=bool(amounts),
         first_at=first_at,
         last_at=last_at,
+        usage_kind=layout.usage_kind,
+        rounded_amount_count=rounded,
+        ungrouped_by=_ungrouped_by(layout, filled),
+        repeated_page_count=pages.repeated_page_count if pages else 0,
+        is_cut_short=pages.is_cut_short if pages else False,
     )
+
+
+def _ungrouped_by(layout: Layout, filled: list[str]) -> str | None:
+    """The column that no line has, though with it the file would prove more."""
+    grouping = {"cost_bucket": "line_item", "usage_bucket": "model"}.get(layout.format.grain)
+    only_covers = set(filled) <= {*layout.format.bucket, "project_id", "organization_id"}
+    if grouping in filled or only_covers or layout.usage_kind in WITHOUT_MODEL:
+        return None
+    return grouping
 
 
 def _numbered(found: Iterator[Record], numbers: duckdb.DuckDBPyConnection) -> Iterator[Record]:

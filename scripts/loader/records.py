@@ -36,7 +36,7 @@ class Record:
     """One CSV record: its position (the header is 1), its text, and what is wrong with it."""
 
     line_number: int
-    text: str
+    text: str | None
     problem: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""From what a user names to a plain UTF-8 or Parquet file, hashed, under a path safe to read.
+"""From what a user names to a plain UTF-8, JSON or Parquet file, hashed, under a path safe to read.
 
 A file is read where it lies, through a link whose name holds nothing that DuckDB would expand or
 unpack. It is copied when it is compressed, comes through a pipe or is UTF-16. On the way its bytes
@@ -15,7 +15,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow
@@ -25,6 +25,8 @@ from loader.errors import UnusableInput
 CHUNK = 1 << 22
 PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 PARQUET = b"PAR1"
+JSON = re.compile(rb"\s*(\{\s*[\"}]|\[\s*[{\]])")
+"""how a file of JSON objects begins, and no header does"""
 
 Progress = Callable[[int], None]
 
@@ -41,6 +43,7 @@ class Source:
     path: Path
     """plain UTF-8 text, or Parquet"""
     is_parquet: bool
+    is_json: bool
     needs_care: bool
     """holds something that a CSV reader would misread and not say"""
     line_count: int
@@ -66,15 +69,14 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
         if not start:
             raise UnusableInput(f"{shown}: the file is empty. Export it again.")
         if path != given:
-            scan = _Scan()
-            for chunk in _chunks(path):
-                scan.feed(chunk)
+            scan = _scanned(path)
         return Source(
             name=shown,
             file_id=digest.result().hexdigest(),
             byte_count=given.stat().st_size,
             path=path,
-            is_parquet=start == PARQUET,
+            is_parquet=start.startswith(PARQUET),
+            is_json=JSON.match(start.removeprefix(codecs.BOM_UTF8)) is not None,
             needs_care=scan.needs_care,
             line_count=scan.line_count(),
         )
@@ -87,6 +89,14 @@ def open_source(name: str, folder: Path, progress: Progress = lambda _: None) ->
             f"{shown}: cannot be read to its end ({error}). It may be cut off or damaged: "
             "fetch it again."
         ) from None
+
+
+def moved(source: Source, path: Path) -> Source:
+    """The same file, made into plain UTF-8 text at another path."""
+    scan = _scanned(path)
+    return replace(
+        source, path=path, is_json=False, needs_care=scan.needs_care, line_count=scan.line_count()
+    )
 
 
 def _given(name: str, shown: str, folder: Path) -> Path:
@@ -128,6 +138,13 @@ def _readable(given: Path, folder: Path) -> Path:
     return path
 
 
+def _scanned(path: Path) -> _Scan:
+    scan = _Scan()
+    for chunk in _chunks(path):
+        scan.feed(chunk)
+    return scan
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -136,7 +153,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as stream:
-        return stream.read(len(PARQUET))
+        return stream.read(4096)
 
 
 class _Scan:

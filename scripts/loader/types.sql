@@ -41,6 +41,25 @@ create or replace temp macro as_decimal(txt) as
         else other_decimal(as_text(txt))
     end;
 
+-- Whether an amount has a digit other than 0 beyond the 18th decimal, which as_decimal rounds off.
+-- The place of the last such digit is told from the text: no decimal type holds 39 decimals.
+create or replace temp macro last_decimal(parts) as
+    length(rtrim(parts.whole || parts.decimals, '0')) - length(parts.whole)
+    - coalesce(try_cast(nullif(ltrim(parts.exponent, '+'), '') as bigint), 0);
+
+create or replace temp macro is_rounded(txt) as
+    case
+        when txt is null or regexp_full_match(txt, '[^.eE]*(\.[0-9]{0,18})?') then false
+        when not regexp_matches(txt, '^[^eE]*[1-9]') then false
+        else last_decimal(
+            regexp_extract(
+                txt,
+                '([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]{1,9}))?[^0-9.]*$',
+                ['whole', 'decimals', 'exponent']
+            )
+        ) > 18
+    end;
+
 create or replace temp macro as_seconds(txt) as try_cast(as_decimal(txt) as decimal(18, 6));
 
 -- ISO 8601 with or without zone (none is UTC), a date, or seconds or milliseconds since 1970,

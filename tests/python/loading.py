@@ -23,6 +23,14 @@ from loader.source import open_source
 
 FORMATS = ROOT / "tests" / "fixtures" / "formats"
 HEADER = "request_id,timestamp,model,prompt_tokens,completion_tokens,cost"
+TABLES = (
+    "loaded_files",
+    "rejected_lines",
+    "billed_requests",
+    "cost_buckets",
+    "usage_buckets",
+    "token_usage",
+)
 GOOD = "id1,2024-12-01 10:30:45,gpt-4o,150,75,0.25"
 
 
@@ -103,8 +111,8 @@ def check_totals(loaded: Loaded) -> None:
 def dollars(rows: list[dict]) -> Iterator[Decimal]:
     """The USD of each row that has an amount, to the 18th digit."""
     for row in rows:
-        if row.get("cost_usd") is not None:
-            yield row["cost_usd"]
+        if (usd := row.get("cost_usd", row.get("amount_usd"))) is not None:
+            yield usd
         elif row.get("calculated_cost_cents") is not None:
             usd = row["calculated_cost_cents"] / 100
             yield usd.quantize(Decimal("1e-18"), ROUND_HALF_UP)
@@ -136,7 +144,4 @@ def start(
 
 def raw_counts(env: dict[str, str]) -> dict[str, int]:
     """How many rows each raw table has."""
-    return {
-        table: query(env, f"select count(*) from raw.{table}")[0][0]
-        for table in ("loaded_files", "rejected_lines", "billed_requests", "token_usage")
-    }
+    return {table: query(env, f"select count(*) from raw.{table}")[0][0] for table in TABLES}

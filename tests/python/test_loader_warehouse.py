@@ -17,14 +17,14 @@ from pathlib import Path
 import psycopg2
 import pytest
 from conftest import query
-from loading import FORMATS, HEADER, raw_counts, run, start
+from loading import FORMATS, HEADER, TABLES, raw_counts, run, start
 
 from loader import warehouse as warehouse_module
 
 BILL = FORMATS / "requests_csv.csv"
 LOG = FORMATS / "token_usage.csv"
-BOTH = {"loaded_files": 2, "rejected_lines": 3, "billed_requests": 4, "token_usage": 3}
-NOTHING = dict.fromkeys(BOTH, 0)
+NOTHING = dict.fromkeys(TABLES, 0)
+BOTH = NOTHING | {"loaded_files": 2, "rejected_lines": 3, "billed_requests": 4, "token_usage": 3}
 LOG_HEADER = "id,created_at,model_used,tokens_used,calculated_cost_cents"
 
 
