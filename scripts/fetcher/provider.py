@@ -79,7 +79,8 @@ def checked_url(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    is_odd = parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", url)
+    if parts.scheme not in ("http", "https") or not host or is_odd:
         raise UnusableInput("--base-url: give it as https://HOST/v1.")
     if parts.username is not None or parts.password is not None:
         raise UnusableInput("--base-url: it holds a user or a password. Leave them out.")
