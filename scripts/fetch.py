@@ -39,7 +39,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=PROJECT / "fetched",
-    help="Where the pages are kept; one for each organisation. Default: fetched/ of the project.",
+    help="Where the answers are kept; one for each organisation. Default: fetched/ of the project.",
 )
 @click.option("--no-load", is_flag=True, help="Only fetch; load nothing.")
 def main(first, end, costs, usage, base_url, target, folder, no_load) -> None:
@@ -139,8 +139,12 @@ def _fetch(
     if all(each.pages is None for each in fetched):
         raise ProviderFailed(f"{base_url}: no usage resource is there (404). Check --base-url.")
     # only now: an interrupted run would ask anew for a group that it had finished
-    for unfinished in groups.values():
-        unfinished.finish()
+    for group, unfinished in groups.items():
+        unfinished.finish(
+            each.resource
+            for each in fetched
+            if each.resource.group == group and each.pages is not None
+        )
     return fetched
 
 
@@ -151,12 +155,12 @@ def _line(fetched: Fetched, group: Unfinished, days: int) -> str:
         return f"{label}: not offered to this organisation (404); skipped"
     results = sum(page.result_count for page in pages)
     kept = f" ({fetched.kept_count:,} kept from before)" if fetched.kept_count else ""
-    last = f" to {len(pages):04d}" if len(pages) > 1 else ""
+    unloaded = "" if fetched.resource.is_loadable else " (kept only: the loader does not know it)"
     return (
         f"{label}: {_count(len(pages), 'page')}{kept}, "
         f"{_count(_day_count(pages), 'bucket')} for {_count(days, 'day')}, "
         f"{_count(results, 'result') if results else 'nothing in them'}: "
-        f"{_shown(group.page_path(fetched.resource, 1))}{last}"
+        f"{_shown(group.file_path(fetched.resource))}{unloaded}"
     )
 
 
@@ -174,24 +178,25 @@ def _provisional(first_day: date, end_day: date, now: datetime) -> str | None:
 def _load(
     fetched: list[Fetched], groups: dict[str, Unfinished], target: str, console: Console
 ) -> None:
-    """Load every page that has buckets, costs first.
+    """Load every file that has buckets, costs first.
 
-    Raises UnusableInput and WarehouseFailed, with how to load the pages without a new fetch.
+    Raises UnusableInput and WarehouseFailed, with how to load the files without a new fetch.
     """
     files = [
-        _shown(groups[each.resource.group].page_path(each.resource, number))
+        _shown(groups[each.resource.group].file_path(each.resource))
         for each in fetched
-        for number, page in enumerate(each.pages or [], 1)
-        if page.bucket_starts
+        if each.resource.is_loadable and _day_count(each.pages or [])
     ]
+    if not files:
+        console.print("There is nothing to load: no answer has a bucket.")
+        return
     try:
         for summary in load_files(files, target=target, console=console):
             print_summary(console, summary)
     except (UnusableInput, WarehouseFailed) as error:
-        folders = dict.fromkeys(str(Path(file).parent) for file in files)
-        again = " ".join(f"{shlex.quote(folder)}/*.json" for folder in folders)
+        again = " ".join(map(shlex.quote, files))
         raise type(error)(
-            f"{error}\nThe pages are fetched. To load them without asking again: "
+            f"{error}\nAll is fetched. To load it without asking again: "
             f"python scripts/load.py {again} --target {target}"
         ) from None
 

@@ -1,10 +1,15 @@
 """Where pages lie: whole or not at all, kept when a fetch is interrupted, apart when finished.
 
-fetched/.lock
-fetched/costs_2026-10-01_2026-11-01.unfinished/              under way, or interrupted
-    fetch.meta                                               when it began, and where it asks
-    costs_2026-10-01_2026-11-01_page_0001.json
-fetched/costs_2026-10-01_2026-11-01_fetched_20261103T091244Z/    finished: never asked for again
+A folder holds, beside `.lock`:
+
+    costs_2026-10-01_2026-11-01.unfinished/     under way, or interrupted
+        fetch.meta                              when it began, and where it asks
+        costs_2026-10-01_2026-11-01_0001.page   one answer, its bytes as they came
+    costs_2026-10-01_2026-11-01_fetched_20261103T091244Z/   finished; stays as it is
+        fetch.meta
+        costs_2026-10-01_2026-11-01.json        its pages, one after the other
+
+Pages are no `.json`, so that nobody loads a part for the whole.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -87,11 +92,11 @@ class Unfinished:
 
     def pages(self, resource: Resource) -> list[Page]:
         """The whole pages of a resource from the first on; what lies behind a gap is removed."""
-        paths = sorted(self.path.glob(f"{resource.stem(*self._days)}_*.json"))
+        paths = sorted(self.path.glob(f"{resource.stem(*self._days)}_*.page"))
         pages: list[Page] = []
         for path in paths:
             try:
-                if path != self.page_path(resource, len(pages) + 1):
+                if path != self._page_path(resource, len(pages) + 1):
                     break
                 pages.append(read_page(path.read_bytes()))
             except NotAPage:
@@ -114,10 +119,16 @@ class Unfinished:
         if organization and not known:
             self._meta["organization"] = organization
             self._write_meta(self._meta)
-        _write_whole(self.page_path(resource, number), page.body)
+        _write_whole(self._page_path(resource, number), page.body)
 
-    def finish(self) -> None:
-        """Set the fetch apart, so that the next one asks anew; `path` is its new folder."""
+    def finish(self, resources: Iterable[Resource]) -> None:
+        """Set the fetch apart, so that the next one asks anew; `path` is its new folder.
+
+        Its resources have all their pages, and each gets a file of them.
+        """
+        for resource in resources:
+            pages = self.pages(resource)
+            _write_whole(self.file_path(resource), b"\n".join(page.body for page in pages))
         name = f"{self._name}_fetched_{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         finished, count = self._folder / name, 1
         while finished.exists():
@@ -126,10 +137,15 @@ class Unfinished:
         self.path.rename(finished)
         _sync(self._folder)
         self.path = finished
+        for page in finished.glob("*.page"):
+            page.unlink()
 
-    def page_path(self, resource: Resource, number: int) -> Path:
-        """Where page `number`, counted from 1, is or will be."""
-        return self.path / f"{resource.stem(*self._days)}_{number:04d}.json"
+    def file_path(self, resource: Resource) -> Path:
+        """Where the file of a resource is, once the fetch is finished."""
+        return self.path / f"{resource.stem(*self._days)}.json"
+
+    def _page_path(self, resource: Resource, number: int) -> Path:
+        return self.path / f"{resource.stem(*self._days)}_{number:04d}.page"
 
     def _write_meta(self, meta: dict) -> None:
         _write_whole(self.path / "fetch.meta", json.dumps(meta, indent=2).encode() + b"\n")

@@ -14,6 +14,8 @@ class Resource:
     """its name in the SDK, `client.admin.organization.usage`"""
     group_by: tuple[str, ...]
     is_cost: bool = False
+    is_loadable: bool = True
+    """whether the loader knows it; what it does not know is only kept"""
 
     @property
     def limit(self) -> int:
@@ -27,7 +29,7 @@ class Resource:
 
     @property
     def kind(self) -> str:
-        """How its files' names begin, from which a page without results is told: `images_usage`."""
+        """How its files are named, so that one without results says what it is: `images_usage`."""
         return self.method if self.is_cost else f"{self.method}_usage"
 
     @property
@@ -36,8 +38,8 @@ class Resource:
         return self.kind.replace("_", " ")
 
     def stem(self, first_day: date, end_day: date) -> str:
-        """The name of its pages without their number."""
-        return f"{self.kind}_{first_day}_{end_day}_page"
+        """The name of its file, without what it ends in."""
+        return f"{self.kind}_{first_day}_{end_day}"
 
 
 COSTS = (Resource("costs", ("project_id", "line_item"), is_cost=True),)
@@ -48,7 +50,7 @@ _PROJECTS = ("project_id",)  # those know no model
 
 USAGE = (
     Resource("completions", _TIERS),
-    Resource("decisions", _TIERS),
+    Resource("decisions", _TIERS, is_loadable=False),
     Resource("embeddings", _MODELS),
     Resource("moderations", _MODELS),
     Resource("images", _MODELS),

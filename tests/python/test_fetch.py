@@ -93,9 +93,24 @@ def bodies(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.glob("*.json"))]
 
 
+def pages_in(file: bytes) -> list[dict]:
+    """The pages of a file, one after the other."""
+    text, pages = file.decode().strip(), []
+    while text:
+        page, end = json.JSONDecoder().raw_decode(text)
+        pages.append(page)
+        text = text[end:].lstrip()
+    return pages
+
+
 def days_in(folder: Path) -> list[int]:
     """The first second of every bucket, in the order of the files."""
-    return [bucket["start_time"] for body in bodies(folder) for bucket in json.loads(body)["data"]]
+    return [
+        bucket["start_time"]
+        for body in bodies(folder)
+        for page in pages_in(body)
+        for bucket in page["data"]
+    ]
 
 
 def nothing_shows_the_key(folder: Path) -> bool:
@@ -174,24 +189,34 @@ def test_takes_nothing_but_the_key_from_the_environment(server, tmp_path):
 
 
 def test_keeps_the_bytes_as_they_came(server, tmp_path):
-    server.days_per_page = 10
     result = run(server, tmp_path, "--costs")
     (folder,) = finished(tmp_path)
-    names = [f"costs_2026-10-01_2026-11-01_page_{number:04d}.json" for number in (1, 2, 3, 4)]
-    assert sorted(path.name for path in folder.iterdir()) == [*names, "fetch.meta"]
+    name = "costs_2026-10-01_2026-11-01.json"
+    assert sorted(path.name for path in folder.iterdir()) == [name, "fetch.meta"]
     assert bodies(folder) == [server.body("costs", each.query) for each in server.asked]
     assert loopback.AMOUNT.encode() in bodies(folder)[0]
     assert days_in(folder) == OCTOBER_DAYS
-    assert server.pages_asked("costs") == PAGES
-    line = f"costs: 4 pages, 31 buckets for 31 days, 31 results: {folder / names[0]} to 0004"
+    line = f"costs: 1 page, 31 buckets for 31 days, 31 results: {folder / name}"
     assert result.output.splitlines() == [line]
 
 
-def test_names_of_usage_pages_say_their_kind(server, tmp_path):
+def test_follows_the_pages_to_the_last(server, tmp_path):
+    server.days_per_page = 10
+    result = run(server, tmp_path, "--costs")
+    (folder,) = finished(tmp_path)
+    assert server.pages_asked("costs") == PAGES
+    sent = [server.body("costs", each.query) for each in server.asked]
+    assert bodies(folder) == [b"\n".join(sent)]
+    assert days_in(folder) == OCTOBER_DAYS
+    assert "costs: 4 pages, 31 buckets for 31 days" in result.output
+    assert not list(tmp_path.rglob("*.page"))
+
+
+def test_names_of_usage_files_say_their_kind(server, tmp_path):
     assert run(server, tmp_path, "--usage").exit_code == 0
     (folder,) = finished(tmp_path)
     assert sorted(path.name for path in folder.glob("*.json")) == sorted(
-        f"{each.method}_usage_2026-10-01_2026-11-01_page_0001.json" for each in USAGE
+        f"{each.method}_usage_2026-10-01_2026-11-01.json" for each in USAGE
     )
 
 
@@ -283,7 +308,7 @@ def test_gives_up_after_a_number_of_tries(server, tmp_path, fault, said):
     assert f"{server.url}, costs: " in result.output
     assert said in result.output
     assert f"tried {asking.TRIES} times. Run the same command again" in result.output
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob("*.page"))
 
 
 def test_does_not_wait_for_an_answer_for_ever(server, tmp_path, monkeypatch):
@@ -390,7 +415,7 @@ def test_killed_at_any_moment(server, tmp_path, moment):
         # folder, the first page and its folder
         "writing": "done = []; real = os.fsync\n"
         f"os.fsync = lambda handle: (done.append(1), {die} if len(done) == 7 else real(handle))",
-        "finishing": f"fetch.Unfinished.finish = lambda self: {die}",
+        "finishing": f"import pathlib; pathlib.Path.rename = lambda *_: {die}",
     }[moment]
     process = None
     if moment == "asking":
@@ -400,10 +425,11 @@ def test_killed_at_any_moment(server, tmp_path, moment):
     assert "Zq83" not in said
     assert process.returncode == -signal.SIGKILL
     assert not finished(tmp_path)
-    for path in tmp_path.rglob("*.json"):
+    pages = sorted(tmp_path.rglob("*.page"))
+    for path in pages:
         json.loads(path.read_bytes())
-    left = len(list(tmp_path.rglob("*.json")))
-    assert left == {"asking": 2, "writing": 1, "finishing": 4}[moment]
+    left = {"asking": 2, "writing": 1, "finishing": 4}[moment]
+    assert len(pages) == left
     assert len(list(tmp_path.rglob("*.part"))) == (1 if moment == "writing" else 0)
     server.answered = lambda asked: None
     server.asked.clear()
@@ -448,7 +474,7 @@ def test_another_period_asks_for_itself(server, tmp_path, interrupted):
     result = run(server, tmp_path, "--costs", "--from", "2026-10-02", "--to", "2026-11-01")
     assert result.exit_code == 0
     assert server.pages_asked("costs")[0] is None
-    assert len(list(interrupted.glob("*.json"))) == 2
+    assert len(list(interrupted.glob("*.page"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -478,12 +504,12 @@ def test_pages_of_two_organisations_do_not_mix(server, tmp_path, interrupted):
     result = run(server, tmp_path, "--costs")
     assert result.exit_code == 2
     assert "pages are of the organisation org-one, and the key is of org-two" in result.output
-    assert len(list(interrupted.glob("*.json"))) == 2
+    assert len(list(interrupted.glob("*.page"))) == 2
 
 
 @pytest.mark.parametrize("damage", ["first_lost", "second_cut"])
 def test_asks_again_for_what_is_damaged(server, tmp_path, interrupted, damage):
-    first, second = sorted(interrupted.glob("*.json"))
+    first, second = sorted(interrupted.glob("*.page"))
     if damage == "first_lost":
         first.unlink()
     else:
@@ -656,12 +682,17 @@ def test_loads_the_pages_with_buckets_costs_first(server, tmp_path, duckdb_file,
     assert load(server, tmp_path / "here", duckdb_file).exit_code == 0
     ((names, target),) = loads
     assert target == "duckdb"
-    kinds = [Path(name).name.rsplit("_2026", 2)[0] for name in names]
-    loaded = [each.kind for each in COSTS + USAGE]
-    loaded = [kind for kind in loaded if "moderations" not in kind and "vector" not in kind]
-    assert kinds == [kind for kind in loaded for _ in range(2)]
+    kinds = [Path(name).name.removesuffix("_2026-10-01_2026-11-01.json") for name in names]
+    unloaded = {"moderations", "vector_stores", "decisions"}
+    assert kinds == [each.kind for each in COSTS + USAGE if each.method not in unloaded]
     assert all(Path(name).is_file() for name in names)
-    assert names[0].endswith("_0001.json") and names[1].endswith("_0002.json")
+
+
+def test_loads_nothing_where_there_is_nothing(server, tmp_path, duckdb_file, loads):
+    server.bucketless = {"costs"}
+    result = load(server, tmp_path / "here", duckdb_file, "--costs")
+    assert (result.exit_code, loads) == (0, [])
+    assert "nothing to load" in result.output
 
 
 def test_asks_nothing_when_it_could_not_load(server, tmp_path, duckdb_file, loads):
@@ -676,9 +707,10 @@ def test_says_how_to_load_what_is_fetched(server, tmp_path, duckdb_file, monkeyp
     monkeypatch.setattr(fetch, "load_files", fails)
     result = load(server, tmp_path / "a folder", duckdb_file, "--costs")
     (folder,) = finished(tmp_path / "a folder")
+    name = "costs_2026-10-01_2026-11-01.json"
     assert result.exit_code == 2
     assert "costs.json: it cannot be read." in result.output
-    assert f"python scripts/load.py '{folder}'/*.json --target duckdb" in result.output
+    assert f"python scripts/load.py '{folder}/{name}' --target duckdb" in result.output
 
 
 @pytest.mark.skipif(
