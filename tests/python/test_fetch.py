@@ -10,14 +10,18 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from inspect import signature
 from pathlib import Path
 
+import openai
 import provider as loopback
 import pytest
 from click.testing import CliRunner, Result
@@ -32,6 +36,8 @@ from loader.errors import UnusableInput
 from loader.formats import all_formats
 
 KEY = "sk-admin-Zq83-never-shown"
+CERTIFICATES = ssl.create_default_context()
+"""read once: reading them takes longer than most tests"""
 OCTOBER = ("--from", "2026-10-01", "--to", "2026-11-01")
 FIRST, END = 1_790_812_800, 1_793_491_200
 """2026-10-01 and 2026-11-01, 00:00 UTC"""
@@ -47,6 +53,8 @@ def server() -> Iterator[LoopbackProvider]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = partial(openai.DefaultHttpxClient, verify=CERTIFICATES)
+    monkeypatch.setattr(openai, "DefaultHttpxClient", client)
     monkeypatch.setattr(asking, "FIRST_WAIT", 0.001)
     monkeypatch.setattr(asking, "TIMEOUT", 20)
 
@@ -722,9 +730,18 @@ def test_what_is_fetched_is_loaded_once(server, tmp_path, warehouse):
     server.empty = {each.method for each in USAGE} - {"completions", "embeddings"}
     first = load(server, tmp_path / "here", warehouse)
     assert first.exit_code == 0, first.output
-    accepted = "select sum(accepted_line_count), sum(rejected_line_count) from raw.loaded_files"
-    assert query(warehouse, accepted) == [(3 * 31, 0)]
+    held = {
+        "select count(*), sum(amount_usd) from raw.cost_buckets": [(31, 31 * Decimal("0.12"))],
+        "select usage_kind, count(*), sum(input_tokens) from raw.usage_buckets"
+        " where input_tokens is not null group by 1 order by 1": [
+            ("completions", 31, 279),
+            ("embeddings", 31, 279),
+        ],
+        "select sum(rejected_line_count) from raw.loaded_files": [(0,)],
+    }
+    assert {sql: query(warehouse, sql) for sql in held} == held
+    assert "cut short" not in first.output
     again = load(server, tmp_path / "here", warehouse)
     assert again.exit_code == 0, again.output
     assert "already loaded" in again.output
-    assert query(warehouse, accepted) == [(3 * 31, 0)]
+    assert {sql: query(warehouse, sql) for sql in held} == held
