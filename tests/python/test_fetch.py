@@ -331,7 +331,9 @@ def test_does_not_wait_for_an_answer_for_ever(server, tmp_path, monkeypatch):
 
 
 def test_gives_up_when_nobody_listens(tmp_path):
-    result = run_plain("--base-url", "http://127.0.0.1:9/v1", "--folder", str(tmp_path))
+    result = run_plain(
+        "--base-url", "http://127.0.0.1:9/v1", "--folder", str(tmp_path), "--no-load"
+    )
     assert result.exit_code == 1
     assert "refused" in result.output
 
