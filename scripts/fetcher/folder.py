@@ -79,8 +79,6 @@ class Unfinished:
                 elif age > KEPT_FOR:
                     self.why_anew = "they are older than a day"
                 else:
-                    for part in self.path.glob("*.part"):
-                        part.unlink()
                     return meta
             except (FileNotFoundError, ValueError, KeyError, TypeError):
                 self.why_anew = "it cannot be told when and from where they are"
@@ -152,7 +150,10 @@ class Unfinished:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """The file is there with all its bytes, also after a power cut, or is not there."""
+    """The file is there with all its bytes, also after a power cut, or is not there.
+
+    What is written when the process is killed is a `.part`, which the next run writes over.
+    """
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         file.write(content)
