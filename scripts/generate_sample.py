@@ -4,6 +4,10 @@ Most calls are ordinary: logged and billed alike. Among them are the situations 
 `sampler/situations.py`, whose outcome is known because they were planted. `truth.csv` holds one row
 for every row that `reconciled_requests` must have once the files are loaded in this order:
 openai_bill.csv, openai_bill_restated.csv, token_usage.csv. The same arguments give the same bytes.
+
+`--exports` adds a scenario of its own in the folder `exports`: the provider's own exports of the
+same months, which hold costs and usage by day and model but no request, a log, and the right
+answer. `sampler/exports.py` says what its files are, and in what order to load them.
 """
 
 from contextlib import ExitStack
@@ -14,6 +18,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from sampler.exports import Exports
 from sampler.period import Period, months_later
 from sampler.writer import Sample
 
@@ -63,7 +68,16 @@ def check_options(requests: int, start: date, months: int) -> Period:
     help="First day. The stale price needs 2025-06-10, when o3 became cheaper, in the period.",
 )
 @click.option("--months", type=click.IntRange(1, 120), default=2, show_default=True)
-def main(requests: int, seed: int, out: Path, start: datetime, months: int) -> None:
+@click.option(
+    "--exports",
+    "has_exports",
+    is_flag=True,
+    help="Also write the provider's own exports of these months, a log and the result to expect "
+    "of them, into the folder exports. Their number of calls does not depend on --requests.",
+)
+def main(
+    requests: int, seed: int, out: Path, start: datetime, months: int, has_exports: bool
+) -> None:
     """Write a sample bill, its restatement, a log, and the result to expect of them.
 
     The log fills the months. The bill leaves out their first and last day, on which little is
@@ -72,7 +86,7 @@ def main(requests: int, seed: int, out: Path, start: datetime, months: int) -> N
     period = check_options(requests, start.date(), months)
     console = Console(stderr=True)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        (out / "exports" if has_exports else out).mkdir(parents=True, exist_ok=True)
         with (
             Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
             ExitStack() as stack,
@@ -80,12 +94,17 @@ def main(requests: int, seed: int, out: Path, start: datetime, months: int) -> N
             bar = progress.add_task("writing the sample", total=requests)
             sample = Sample(out, period, seed, stack)
             sample.write(requests, lambda calls: progress.advance(bar, calls))
+            files = sample.files
+            if has_exports:
+                exports = Exports(out / "exports", start.date(), months, seed, stack)
+                exports.write()
+                files = files + exports.files
     except OSError as error:
         raise click.ClickException(
             f"{error.filename or out}: cannot be written: {error.strerror}. "
             "Give --out a folder that can be written, on a disk with room."
         ) from None
-    for file in sample.files:
+    for file in files:
         click.echo(f"{file.path}: {file.line_count - 1:,} lines")
 
 

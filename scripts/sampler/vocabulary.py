@@ -41,7 +41,9 @@ PRICES_PER_1M = {
     "gpt-4.1": ("2", "0.5", "8"),
     "gpt-4.1-mini": ("0.4", "0.1", "1.6"),
     "o3": ("2", "0.5", "8"),
+    "o4-mini": ("1.1", "0.275", "4.4"),
     "text-embedding-3-small": ("0.02", "0.02", "0"),
+    "text-embedding-3-large": ("0.13", "0.13", "0"),
     UNLISTED: ("2.5", "1.25", "10"),
 }
 # Sources differ about o3's former price for cached input, so no o3 call of the sample has any.
