@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bucket_oracle import COSTS, Cost, LoggedCall, Usage
-from oracle import Line, Reference, list_price
+from bucket_oracle import COSTS, Cost, Export, LoggedCall, Usage
+from oracle import File, Line, Reference, list_price
 from test_random_months import CSV_NAMES, LOG_NAMES, ROUTER_NAMES, texts
 
 START = datetime(2025, 5, 30)  # the list price of o3 falls on 10 June
@@ -91,6 +91,15 @@ class Draft:
     def is_export(self) -> bool:
         return self.is_usage or self.kind == COSTS
 
+    def loaded(self, file_id: str, load_number: int) -> File | Export:
+        """What the rules are told of it."""
+        place, rows = (file_id, load_number, self.loaded_at), tuple(self.rows)
+        if self.is_export:
+            return Export(*place, self.kind, rows)
+        if self.kind == "log":
+            return File(*place, calls=rows)
+        return File(*place, self.kind, rows)
+
     def number(self, rng: random.Random) -> None:
         rng.shuffle(self.rows)
         self.rows = [replace(row, line_number=2 + place) for place, row in enumerate(self.rows)]
@@ -126,7 +135,7 @@ class World:
         self.seed = seed
         self.serial = 0
         self.reference = reference
-        self.days = [START + DAY * number for number in range(14)]
+        self.days = [START + DAY * number for number in range(15)]  # nobody bills the last but one
         self.organization = "org_1" if seed % 2 else None
         self.calls: list[LoggedCall] = []
         self.used: list[Used] = []
@@ -242,7 +251,9 @@ class World:
         files = [
             main,
             self.cost_file("again", days[6:12], **own, is_wrong=True),
-            self.cost_file("ungrouped", days[9:11], is_itemised=False, is_by_project=False),
+            self.cost_file(
+                "ungrouped", [*days[9:11], days[14]], is_itemised=False, is_by_project=False
+            ),
             self.cost_file("one_project", [*days[2:4], *days[10:12]], projects=["proj_a"], **own),
             self.cost_file("other", days[1:3], organization="org_2", is_wrong=True),
             self.cost_file("no_projects", days[3:5], is_by_project=False, **own),
@@ -360,24 +371,26 @@ class World:
     def plant(self, main: Draft, days: list[datetime]) -> None:
         """Buckets at the edges of the tolerances, each of a model of its own."""
         for number, (logged, billed) in enumerate(EDGES):
-            day, model = self.one(days), f"edge-{number}"
+            day, project, model = self.one(days), self.one(PROJECTS), f"edge-{number}"
             cents = None if logged is None else Decimal(logged) * 100
-            call = replace(self.call(day, None, model, 10, 5), calculated_cost_cents=cents)
-            self.calls.append(call)
+            call = self.call(day, project, model, 10, 5)
+            self.calls.append(replace(call, calculated_cost_cents=cents))
             if billed is not None:
-                main.rows.append(self.planted(day, model, Decimal(billed), 15))
+                main.rows.append(self.planted(day, project, model, Decimal(billed), 15))
         for model, logged, reported, billed in PAIRS:
-            day = self.one(days)
+            day, project = self.one(days), self.one(PROJECTS)
             if logged:
-                call = replace(self.call(day, None, model, logged, 0), cached_input_tokens=None)
-                self.calls.append(call)
-            main.rows.append(self.planted(day, model, Decimal(billed), reported))
+                call = self.call(day, project, model, logged, 0)
+                self.calls.append(replace(call, cached_input_tokens=None))
+            main.rows.append(self.planted(day, project, model, Decimal(billed), reported))
             if reported:
-                self.used.append(Used(day, None, model, 1, reported, factor=Decimal(0)))
+                self.used.append(Used(day, project, model, 1, reported, factor=Decimal(0)))
 
-    def planted(self, day: datetime, model: str, billed: Decimal, quantity: int) -> Cost:
+    def planted(
+        self, day: datetime, project: str | None, model: str, billed: Decimal, quantity: int
+    ) -> Cost:
         return Cost(
-            *(0, day, day + DAY, None, self.organization),
+            *(0, day, day + DAY, project, self.organization),
             amount_usd=billed,
             line_item=f"{model}, input",
             quantity=Decimal(quantity),
@@ -452,9 +465,13 @@ class World:
     # request-level bills
 
     def bills(self) -> list[Draft]:
-        bill, router = Draft("bill", "openai"), Draft("router", "openrouter")
-        for draft, days in ((bill, self.days[1:6]), (router, self.days[5:10])):
-            share = 0.35 if draft is bill else 0.15
+        bill, later = Draft("bill", "openai"), Draft("bill_later", "openai")
+        router = Draft("router", "openrouter")
+        for draft, days, share in (
+            (bill, self.days[1:6], 0.35),
+            (later, self.days[14:], 0.35),
+            (router, self.days[5:11], 0.15),
+        ):
             for call in self.calls:
                 if call.created_at.replace(hour=0, minute=0, second=0, microsecond=0) not in days:
                     continue
@@ -470,7 +487,7 @@ class World:
         call = replace(call, openai_request_id="late", calculated_cost_cents=Decimal(2))
         self.calls.append(call)
         bill.rows.append(replace(self.billed(call), billed_at=datetime(2025, 6, 1, 0, 0, 5)))
-        return [bill, router]
+        return [bill, later, router]
 
     def billed(self, call: LoggedCall) -> Line:
         cost = call.cost_usd or Decimal("0.01")
@@ -520,9 +537,16 @@ class Months(World):
             draft.number(self.rng)
 
     def orders(self) -> list[list[Draft]]:
-        """As told; by month, the last first; as drawn, but for versions of one export."""
-        drawn = sorted(self.files, key=lambda draft: (draft.name[-1], self.rng.random()))
-        return [self.files, drawn]
+        """As told; and shuffled, but for the versions of one export, which keep their order."""
+        drawn = {draft.name: self.rng.random() for draft in self.files}
+        versions = sorted(self.files, key=lambda draft: drawn[draft.name])
+        by_export = {}
+        for draft in self.files:
+            by_export.setdefault((draft.kind, draft.name[:-1]), []).append(draft)
+        return [
+            self.files,
+            [by_export[draft.kind, draft.name[:-1]].pop(0) for draft in versions],
+        ]
 
 
 # files --------------------------------------------------------------------------------------------
