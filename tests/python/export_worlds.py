@@ -409,10 +409,10 @@ class World:
             self.usage_file("part", days[10:11], hours=range(12)),
             self.usage_file("other", days[1:3], organization="org_2", is_wrong=True),
         ]
-        sound = Draft("audio_speeches_main", "audio_speeches")
-        images = Draft("images_main", "images")
-        checks = Draft("moderations_main", "moderations")
-        sessions = Draft("code_interpreter_sessions_main", "code_interpreter_sessions")
+        sound = Draft("audio_speeches_usage_main", "audio_speeches")
+        images = Draft("images_usage_main", "images")
+        checks = Draft("moderations_usage_main", "moderations")
+        sessions = Draft("code_interpreter_sessions_usage_main", "code_interpreter_sessions")
         for day in days[2:6]:
             place = (0, day, day + DAY, self.one(PROJECTS), self.organization)
             count = self.rng.randint(1, 4)
@@ -436,7 +436,7 @@ class World:
         hours: range | None = None,
         is_wrong: bool = False,
     ) -> Draft:
-        draft = Draft(f"{kind}_{name}", kind)
+        draft = Draft(f"{kind}_usage_{name}", kind)
         organization = organization or self.organization
         for used in self.used:
             if used.day not in days or ("embedding" in used.model) != (kind == "embeddings"):

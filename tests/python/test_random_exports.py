@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections import defaultdict
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
 
 import loading
@@ -64,24 +63,28 @@ def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(drafts: list[Draft], folder: Path, env: dict[str, str]) -> list:
     """Load the files in this order, at the times of the world, and say what is loaded."""
     paths = {draft.name: folder / f"{draft.name}.csv" for draft in drafts}
-    for kind, some in groupby(drafts, lambda draft: draft.kind if draft.is_usage else None):
-        option = [f"--as=openai_usage:{kind}"] if kind else []
-        names = [paths[draft.name] for draft in some]
-        done = loading.run(env, *option, "--target", env["DBT_TARGET"], *names)
-        assert done.exit_code == 0, done.output
-    loaded = []
-    for number, draft in enumerate(drafts, 1):
-        file_id = hashlib.sha256(paths[draft.name].read_bytes()).hexdigest()
-        query(
-            env,
+    done = loading.run(env, *paths.values(), "--target", env["DBT_TARGET"])
+    assert done.exit_code == 0, done.output
+    ids = {
+        draft.name: hashlib.sha256(paths[draft.name].read_bytes()).hexdigest() for draft in drafts
+    }
+    query(
+        env,
+        ";".join(
             f"update raw.loaded_files set loaded_at = timestamp '{draft.loaded_at}' "
-            f"where file_id = '{file_id}'",
-        )
-        file = f"from raw.loaded_files where file_id = '{file_id}'"
-        found = query(env, f"select load_number, accepted_line_count, rejected_line_count {file}")
-        assert found == [(number, len(draft.rows), 0)], draft.name
-        loaded.append(draft.loaded(file_id, number))
-    return loaded
+            f"where file_id = '{ids[draft.name]}'"
+            for draft in drafts
+        ),
+    )
+    found = query(
+        env,
+        "select file_id, load_number, accepted_line_count, rejected_line_count "
+        "from raw.loaded_files order by load_number",
+    )
+    assert found == [
+        (ids[draft.name], number, len(draft.rows), 0) for number, draft in enumerate(drafts, 1)
+    ]
+    return [draft.loaded(ids[draft.name], number) for number, draft in enumerate(drafts, 1)]
 
 
 def build(
