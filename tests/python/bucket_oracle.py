@@ -73,6 +73,7 @@ TOKEN_CLASSES = {
     ("image", "cached input"): "cached_input_image",
     ("image", "output"): "output_image",
 }
+TEXT_CLASSES = ("input", "cached_input", "cache_write", "output")
 TOOLS, STORAGE = "tool_call", "storage"
 # line items that follow no grammar, as far as the tests write them: class, model, is it usage
 WHOLE_TEXTS: dict[str, tuple[str, str | None, bool]] = {
@@ -300,6 +301,7 @@ class Item:
 
     model: str
     token_class: str
+    is_model: bool = True
     is_usage: bool = True
     is_evals: bool = False
 
@@ -314,12 +316,12 @@ def split_item(line_item: str, reference: Reference) -> Item:
         return replace(split_item(text.removeprefix("evals | "), reference), is_evals=True)
     if text in WHOLE_TEXTS:
         token_class, model, is_usage = WHOLE_TEXTS[text]
-        return Item(model or text, token_class, is_usage)
+        return Item(model or text, token_class, model is not None, is_usage)
     before, comma, after = (part.strip() for part in text.rpartition(","))
     if not comma:
         names = {full_name(text), reference.aliases.get(full_name(text))}
         is_listed = bool(({*names, model_name(text, reference)}) & reference.prices.keys())
-        return Item(model_name(text, reference), "all" if is_listed else "unmapped")
+        return Item(model_name(text, reference), "all" if is_listed else "unmapped", is_listed)
     name, _, modality = before.rpartition(" ")
     if modality not in ("text", "audio", "image"):
         name, modality = before, "text"
@@ -502,7 +504,7 @@ class Buckets:
             return split_item(text, self.reference)
         if is_ungrouped(export, line.day):
             return Item(ALL, "all")
-        return Item(UNMAPPED, "unmapped")
+        return Item(UNMAPPED, "unmapped", is_model=False)
 
     @cached_property
     def reports(self) -> list[Reported]:
@@ -616,8 +618,18 @@ class Buckets:
                     result[model_name(line.model, self.reference) or NONE].add(export.kind)
         return result
 
+    @cached_property
+    def named_models(self) -> set[str]:
+        """What is known to be a model, not the text of a line item."""
+        result = {ALL, NONE, *self.reference.prices, *self.kinds_of_models}
+        result |= {model_name(call.model_used, self.reference) for call in self.calls}
+        result |= {model_name(request.model, self.reference) for request in self.requests}
+        return result | {charge.item.model for charge in self.charges if charge.item.is_model}
+
     def is_report_whole(self, bucket: Bucket) -> bool:
         """Whether usage exports would say so if the provider had seen calls of the bucket."""
+        if bucket.model not in self.named_models:
+            return False
         whole = {
             export.kind
             for export in self.exports
@@ -656,9 +668,14 @@ class Buckets:
             result[request.issuer, bucket].append(request)
         return result
 
+    def issuers(self, bucket: Bucket) -> list[str]:
+        return sorted(
+            {issuer for issuer, other in (*self.charged, *self.requested) if other == bucket}
+        )
+
     def billed(self, bucket: Bucket) -> dict[str, Decimal]:
-        """What each issuer that bills the bucket charges for it: by its cost export if it has one
-        for the day, else by its request-level bill."""
+        """What each issuer that charges for the bucket does: by its cost export if it has one for
+        the day, else by its request-level bill."""
         result = {}
         for (issuer, other), charges in self.charged.items():
             if other == bucket:
@@ -679,12 +696,7 @@ class Buckets:
                 for bucket, lines in self.reported.items()
                 if any(line.request_count for line in lines)
             }
-            buckets |= {bucket for _, bucket in self.charged}
-            buckets |= {
-                bucket
-                for issuer, bucket in self.requested
-                if bucket.day not in self.cost_days.get(issuer, ())
-            }
+            buckets |= {bucket for _, bucket in (*self.charged, *self.requested)}
             return {bucket: self.daily_row(bucket) for bucket in sorted(buckets)}
 
     def daily_row(self, bucket: Bucket) -> dict:
@@ -698,9 +710,9 @@ class Buckets:
             reported = whole_sum(self.reported_usd(line) for line in lines)
         elif self.is_report_whole(bucket):
             requests, reported = 0, ZERO
-        issuers = self.billed(bucket)
+        charged = self.billed(bucket)
         is_covered = self.is_covered(bucket.day)
-        billed = sum(issuers.values(), ZERO) if is_covered else None
+        billed = sum(charged.values(), ZERO) if is_covered else None
         links = None
         if is_covered and logged is not None:
             links = chain(logged, expected, reported, billed)
@@ -708,7 +720,7 @@ class Buckets:
             "usage_date": bucket.day,
             "project_id": bucket.project,
             "model": bucket.model,
-            "issuer": ", ".join(sorted(issuers)) or None,
+            "issuer": ", ".join(self.issuers(bucket)) or None,
             "logged_requests": len(calls),
             "reported_requests": requests,
             "logged_usd": logged,
@@ -719,11 +731,11 @@ class Buckets:
             "token_difference_usd": links and links.token,
             "rate_difference_usd": links and links.rate,
             "difference_usd": links and links.difference,
-            "resolution": "day" if bucket.model == ALL else "model",
+            "resolution": "day" if bucket.model == ALL else "line_item",
             "broken_pair": links and broken_pair(links, logged, expected, reported),
             "is_provisional": self.is_provisional(bucket.day),
         }
-        status, reason = self.daily_status(bucket, row)
+        status, reason = self.daily_status(bucket, row, is_charged=bool(charged))
         is_compared = status in ("matched", "discrepancy")
         return row | {
             "reconciliation_status": status,
@@ -742,7 +754,7 @@ class Buckets:
         ]
         return bucket.model == ALL or not items or any(item.is_loggable for item in items)
 
-    def daily_status(self, bucket: Bucket, row: dict) -> tuple[str, str]:
+    def daily_status(self, bucket: Bucket, row: dict, *, is_charged: bool) -> tuple[str, str]:
         """A closed list, the first that fits."""
         if row["billed_usd"] is None:
             return "pending", "awaiting_bill"
@@ -752,7 +764,7 @@ class Buckets:
             return "not_found", "not_logged"
         if row["logged_usd"] is None:
             return "pending", "no_price"
-        if row["issuer"] is None:
+        if not is_charged:
             is_early = row["is_provisional"]
             return "pending", "awaiting_bill" if is_early else "missing_from_bill"
         difference = row["difference_usd"]
@@ -883,65 +895,66 @@ class Buckets:
     @cached_property
     def daily_tokens(self) -> list[dict]:
         with localcontext(EXACT):
-            rows = []
-            for bucket in self.daily:
-                logged = summed(logged_tokens(call) for call in self.logged.get(bucket, []))
-                reported = summed(reported_tokens(line) for line in self.reported.get(bucket, []))
-                billed = self.billed_tokens(bucket)
-                classes = {name for side in (logged, reported) for name in side if side[name]}
-                rows += [
-                    self.tokens_row(bucket, name, logged, reported, billed)
-                    for name in sorted(classes | billed.keys())
-                ]
-            return rows
+            buckets = {*self.logged, *self.metered, *(bucket for _, bucket in self.charged)}
+            return [row for bucket in sorted(buckets) for row in self.tokens_rows(bucket)]
 
-    def billed_tokens(self, bucket: Bucket) -> dict[str, tuple[Decimal | None, str | None]]:
-        """Class -> quantity and unit, of each class that is billed."""
-        lines: dict[str, list[Cost]] = defaultdict(list)
-        for (_, other), charges in self.charged.items():
-            for charge in charges if other == bucket else ():
-                lines[charge.item.token_class].append(charge.line)
-        result = {
-            name: (
-                total(line.quantity for line in some),
-                min((line.quantity_unit for line in some if line.quantity_unit), default=None),
-            )
-            for name, some in lines.items()
-        }
-        for (issuer, other), requests in self.requested.items():
-            if other == bucket and bucket.day not in self.cost_days.get(issuer, ()):
-                for name, count in summed(logged_tokens(request) for request in requests).items():
-                    if count:
-                        result[name] = (result.get(name, (ZERO, None))[0] or ZERO) + count, "tokens"
+    @cached_property
+    def metered(self) -> dict[Bucket, list[Reported]]:
+        """Usage lines of every kind, also of what is no call."""
+        result = defaultdict(list)
+        for export in self.exports:
+            for line in self.counted(export) if export.kind != COSTS else ():
+                name = model_name(line.model, self.reference)
+                bucket = self.bucket(line.day, line.project_id, name)
+                result[bucket].append(Reported(export, line))
         return result
 
-    def tokens_row(
-        self, bucket: Bucket, name: str, logged: dict, reported: dict, billed: dict
-    ) -> dict:
-        day = self.daily[bucket]
-        is_token = name in TOKEN_CLASSES.values()
-        logged_quantity = Decimal(logged.get(name, 0))
-        reported_quantity = None
-        if is_token and day["reported_requests"] is not None:
-            reported_quantity = Decimal(reported.get(name, 0))
-        billed_quantity, unit = billed.get(name, (ZERO, None))
-        if day["billed_usd"] is None or (name not in billed and "all" in billed):
-            billed_quantity = None
-        last = logged_quantity if reported_quantity is None else reported_quantity
-        return {
-            "usage_date": bucket.day,
-            "project_id": bucket.project,
-            "model": bucket.model,
-            "token_class": name,
-            "logged_quantity": logged_quantity,
-            "reported_quantity": reported_quantity,
-            "billed_quantity": billed_quantity,
-            "quantity_unit": unit or ("tokens" if is_token else None),
-            "logged_difference": None
-            if reported_quantity is None
-            else reported_quantity - logged_quantity,
-            "billed_difference": None if billed_quantity is None else billed_quantity - last,
-        }
+    def tokens_rows(self, bucket: Bucket) -> list[dict]:
+        """A row per class and unit that any side counts."""
+        logged = summed(logged_quantities(call) for call in self.logged.get(bucket, []))
+        reported = summed(
+            reported_quantities(report.line) for report in self.metered.get(bucket, [])
+        )
+        lines = [
+            charge
+            for (_, other), charges in self.charged.items()
+            if other == bucket
+            for charge in charges
+        ]
+        billed = summed(
+            {(charge.item.token_class, charge.line.quantity_unit): charge.line.quantity}
+            for charge in lines
+        )
+        classes = {charge.item.token_class for charge in lines}
+        is_billed_by_class = bucket.model != ALL and "all" not in classes
+        is_cost_day = any(bucket.day in days for days in self.cost_days.values())
+        rows = []
+        for key in {*logged, *reported, *billed}:
+            if not (logged.get(key) or reported.get(key) or billed.get(key)):
+                continue
+            # a log counts text only: of other classes it knows nothing
+            from_log = logged.get(key, ZERO if key[0] in TEXT_CLASSES else None)
+            by_provider = reported.get(key, ZERO if self.is_report_whole(bucket) else None)
+            on_bill = billed.get(key)
+            if is_cost_day and is_billed_by_class and key[0] not in classes:
+                on_bill = ZERO
+            rows.append(
+                {
+                    "usage_date": bucket.day,
+                    "project_id": bucket.project,
+                    "model": bucket.model,
+                    "token_class": key[0],
+                    "quantity_unit": key[1],
+                    "logged_quantity": from_log,
+                    "reported_quantity": by_provider,
+                    "billed_quantity": on_bill,
+                    "logged_difference": less(by_provider, from_log),
+                    "billed_difference": less(
+                        on_bill, from_log if by_provider is None else by_provider
+                    ),
+                }
+            )
+        return rows
 
     # monthly_close
 
@@ -950,10 +963,6 @@ class Buckets:
         with localcontext(EXACT):
             days = {row["usage_date"] for row in self.daily.values()}
             days |= {charge.line.day for charge in self.non_usage}
-            days |= {day for some in self.cost_days.values() for day in some}
-            for bill in self.bills:
-                first, last = (moment.date() for moment in (bill.times[0], bill.times[-1]))
-                days |= {first + DAY * number for number in range((last - first).days + 1)}
             return [self.month_row(month) for month in sorted({*map(first_of_month, days)})]
 
     def month_row(self, month: date) -> dict:
@@ -994,7 +1003,8 @@ class Buckets:
             "missing_day_count": len(missing),
             "provisional_day_count": len(provisional),
             "open_usd": open_usd,
-            "is_closable": not missing
+            "is_closable": midnight(days[-1] + DAY) <= as_of
+            and not missing
             and not provisional
             and not unmapped
             and open_usd <= DRIFT_TOLERANCE_PCT * abs(logged),
@@ -1009,7 +1019,9 @@ class Buckets:
             elif row["status_reason"] == "awaiting_bill":
                 result += abs(row["logged_usd"] or ZERO)
             elif row["status_reason"] != "not_loggable":
-                result += abs(row["difference_usd"] or ZERO)
+                # of a price that is unknown, all that is billed is open
+                known = row["difference_usd"] is not None
+                result += abs(row["difference_usd"] if known else row["billed_usd"])
         return result + abs(settled)
 
     def timing_usd(self, month: date) -> Decimal:
@@ -1092,37 +1104,54 @@ def one_sided(
     }
 
 
-def logged_tokens(row: Call | Billed) -> dict[str, int]:
-    """Tokens by class; input is that without what was read from or written to a cache."""
-    cached, written = row.cached_input_tokens or 0, row.cache_write_tokens or 0
+def less(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one - other
+
+
+def logged_quantities(call: Call) -> dict[tuple, int | None]:
+    """By class and unit; input is that without what was read from or written to a cache."""
+    inputs = call.input_tokens
+    if inputs is not None:
+        inputs -= (call.cached_input_tokens or 0) + (call.cache_write_tokens or 0)
     return {
-        "input": (row.input_tokens or 0) - cached - written,
-        "cached_input": cached,
-        "cache_write": written,
-        "output": row.output_tokens or 0,
+        ("input", "tokens"): inputs,
+        ("cached_input", "tokens"): call.cached_input_tokens,
+        ("cache_write", "tokens"): call.cache_write_tokens,
+        ("output", "tokens"): call.output_tokens,
     }
 
 
-def reported_tokens(line: Usage) -> dict[str, int]:
+def reported_quantities(line: Usage) -> dict[tuple, int | None]:
     parts = {
-        "cached_input": line.cached_input_tokens or 0,
-        "cache_write": line.cache_write_tokens or 0,
-        "input_audio": line.input_audio_tokens or 0,
-        "input_image": line.input_image_tokens or 0,
+        ("cached_input", "tokens"): line.cached_input_tokens,
+        ("cache_write", "tokens"): line.cache_write_tokens,
+        ("input_audio", "tokens"): line.input_audio_tokens,
+        ("input_image", "tokens"): line.input_image_tokens,
     }
-    spoken, drawn = line.output_audio_tokens or 0, line.output_image_tokens or 0
+    made = {
+        ("output_audio", "tokens"): line.output_audio_tokens,
+        ("output_image", "tokens"): line.output_image_tokens,
+    }
+
+    def rest(count: int | None, others: dict) -> int | None:
+        return None if count is None else count - sum(other or 0 for other in others.values())
+
     return {
-        "input": (line.input_tokens or 0) - sum(parts.values()),
         **parts,
-        "output": (line.output_tokens or 0) - spoken - drawn,
-        "output_audio": spoken,
-        "output_image": drawn,
+        **made,
+        ("input", "tokens"): rest(line.input_tokens, parts),
+        ("output", "tokens"): rest(line.output_tokens, made),
+        ("output_image", "images"): line.images,
+        ("output_audio", "characters"): line.characters,
+        ("tool_call", "sessions"): line.sessions,
     }
 
 
-def summed(parts: Iterable[dict[str, int]]) -> dict[str, int]:
-    result: dict[str, int] = defaultdict(int)
+def summed(parts: Iterable[dict[tuple, int | Decimal | None]]) -> dict[tuple, Decimal]:
+    """The sums of what is known."""
+    result: dict[tuple, Decimal] = defaultdict(Decimal)
     for part in parts:
-        for name, count in part.items():
-            result[name] += count
-    return result
+        for key, count in part.items():
+            if count is not None:
+                result[key] += count
+    return dict(result)

@@ -178,11 +178,14 @@ def test_lines_of_projects_that_are_not_ours_are_excluded():
         ("gpt-4o-mini", Item("gpt-4o-mini", "all")),
         ("gpt-4o, frobnication", Item("gpt-4o", "unmapped")),
         ("a, b, c", Item("a, b", "unmapped")),
-        ("mystery surcharge", Item("mystery surcharge", "unmapped")),
-        ("web search tool calls", Item("web search tool calls", "tool_call")),
-        ("assistants api | file search", Item("assistants api | file search", "storage")),
+        ("mystery surcharge", Item("mystery surcharge", "unmapped", is_model=False)),
+        ("web search tool calls", Item("web search tool calls", "tool_call", is_model=False)),
+        (
+            "assistants api | file search",
+            Item("assistants api | file search", "storage", is_model=False),
+        ),
         ("whisper", Item("whisper", "all")),
-        ("refund", Item("refund", "all", is_usage=False)),
+        ("refund", Item("refund", "all", is_model=False, is_usage=False)),
     ],
 )
 def test_line_items(text, expected):

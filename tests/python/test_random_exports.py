@@ -24,7 +24,7 @@ from test_random_months import DBT, run
 KEYS = {
     "reconciled_requests": ("reconciliation_key",),
     "daily_reconciliation": ("usage_date", "project_id", "model"),
-    "daily_tokens": ("usage_date", "project_id", "model", "token_class"),
+    "daily_tokens": ("usage_date", "project_id", "model", "token_class", "quantity_unit"),
     "monthly_close": ("usage_month",),
     "loaded_files": ("file_id",),
 }
