@@ -237,7 +237,8 @@ def fate(export: Export, line: Cost | Usage, exports: list[Export], options: Opt
     """What becomes of a line: `counted`, `superseded` or `excluded`."""
     if is_superseded(export, line, exports):
         return "superseded"
-    if options.billed_projects and line.project_id not in options.billed_projects:
+    is_ours = not options.billed_projects or line.project_id in options.billed_projects
+    if line.is_filled and not is_ours:
         return "excluded"
     return "counted"
 
@@ -789,7 +790,8 @@ class Buckets:
             charges = self.charged.get((issuer, bucket), [])
             remainder = amount(charge.line.amount_usd for charge in charges)
             remainder -= amount(request.usd for request in requests)
-            if remainder or not requests:
+            is_explained = any(other == bucket for _, other in self.requested)
+            if remainder or not is_explained:
                 result[issuer, bucket] = remainder
         return result
 
@@ -878,9 +880,7 @@ class Buckets:
 
     @cached_property
     def non_usage(self) -> list[Charge]:
-        return [
-            charge for charge in self.charges if not charge.item.is_usage and charge.line.is_charge
-        ]
+        return [charge for charge in self.charges if not charge.item.is_usage]
 
     def non_usage_row(self, charge: Charge) -> dict:
         line, export = charge.line, charge.export
