@@ -398,16 +398,17 @@ class Candidate:
 
 
 def shares(bill: Decimal, calls: list[Candidate]) -> dict[str, Decimal]:
-    """The part of a bill that each call gets; they sum to it, to the last digit."""
+    """The part of a bill that each call gets: its list price, if it has one, and its part of what
+    the list prices leave of the bill. They sum to the bill, to the last digit."""
     with localcontext(EXACT):
         result = {call.key: ZERO for call in calls}
         known = [call for call in calls if call.is_known] or calls
         weights = sum((call.weight for call in known), ZERO)
-        residual = bill - weights
+        residual = bill - amount(call.expected_usd for call in calls)
         for call in known:
             part, whole = (call.weight, weights) if weights else (Decimal(1), Decimal(len(known)))
             share_of_residual = (part / whole).quantize(SHARE, ROUND_HALF_UP)
-            result[call.key] = usd(call.weight + residual * share_of_residual)
+            result[call.key] = usd((call.expected_usd or ZERO) + residual * share_of_residual)
         largest = min(known, key=lambda call: (-call.weight, call.key.encode()))
         result[largest.key] += bill - sum(result.values(), ZERO)
         return result
@@ -975,7 +976,9 @@ class Buckets:
         unmapped = [
             charge
             for charge in self.charges
-            if charge.item.token_class == "unmapped" and first_of_month(charge.line.day) == month
+            if charge.item.token_class == "unmapped"
+            and charge.line.is_charge
+            and first_of_month(charge.line.day) == month
         ]
         days = days_of(month)
         as_of = max(file.loaded_at for file in [*self.files, *self.exports])

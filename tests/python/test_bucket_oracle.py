@@ -247,7 +247,7 @@ def candidates(*amounts: str | None) -> list[Candidate]:
         ("1", candidates("0", "0"), ["0.5", "0.5"]),
         ("1", candidates(None, None), ["0.5", "0.5"]),
         ("-1", candidates("1", "0"), ["-1", "0"]),
-        ("2", [Candidate("x", None, Decimal(1)), *candidates("1")], ["1", "1"]),
+        ("2", [Candidate("x", None, Decimal(1)), *candidates("1")], ["0.5", "1.5"]),
     ],
 )
 def test_shares(bill, calls, expected):
