@@ -537,24 +537,26 @@ class Buckets:
         return Bucket(day, project, name)
 
     @cached_property
-    def cost_days(self) -> dict[str, set[date]]:
-        """issuer -> the days of its cost exports, whatever became of their lines."""
-        result: dict[str, set[date]] = defaultdict(set)
-        for export in self.exports:
-            if export.kind == COSTS:
-                result[export.issuer] |= export.days
-        return result
-
-    @cached_property
     def all_bills(self) -> list[File | Export]:
         return [*self.bills, *(export for export in self.exports if export.kind == COSTS)]
 
-    def is_covered(self, day: date) -> bool:
-        return any(bill.covers(day) for bill in self.all_bills)
+    def bills_of(self, project: str) -> list[File | Export]:
+        """The bills that can know of a project: of those of one project, its own."""
+        return [bill for bill in self.all_bills if is_of(bill, project)]
 
-    def is_provisional(self, day: date) -> bool:
+    def has_costs(self, issuer: str, day: date, project: str) -> bool:
+        """Whether a cost export of the issuer covers the day, whatever became of its lines."""
+        return any(
+            isinstance(bill, Export) and bill.issuer == issuer and bill.covers(day)
+            for bill in self.bills_of(project)
+        )
+
+    def is_covered(self, day: date, project: str = ALL) -> bool:
+        return any(bill.covers(day) for bill in self.bills_of(project))
+
+    def is_provisional(self, day: date, project: str = ALL) -> bool:
         """Whether the newest bill of the day was loaded too early to be the last word."""
-        loaded = [bill.loaded_at for bill in self.all_bills if bill.covers(day)]
+        loaded = [bill.loaded_at for bill in self.bills_of(project) if bill.covers(day)]
         return bool(loaded) and midnight(day + DAY) > max(loaded) - SETTLE
 
     # the sides of a bucket
@@ -635,7 +637,7 @@ class Buckets:
         whole = {
             export.kind
             for export in self.exports
-            if bucket.day in export.whole_days and export.project in (None, bucket.project)
+            if bucket.day in export.whole_days and is_of(export, bucket.project)
         }
         if bucket.model == ALL:
             return bool(whole & set(CALL_KINDS))
@@ -683,7 +685,7 @@ class Buckets:
             if other == bucket:
                 result[issuer] = amount(charge.line.amount_usd for charge in charges)
         for (issuer, other), requests in self.requested.items():
-            if other == bucket and bucket.day not in self.cost_days.get(issuer, ()):
+            if other == bucket and not self.has_costs(issuer, bucket.day, bucket.project):
                 result[issuer] = amount(request.usd for request in requests)
         return result
 
@@ -713,7 +715,7 @@ class Buckets:
         elif self.is_report_whole(bucket):
             requests, reported = 0, ZERO
         charged = self.billed(bucket)
-        is_covered = self.is_covered(bucket.day)
+        is_covered = self.is_covered(bucket.day, bucket.project)
         billed = sum(charged.values(), ZERO) if is_covered else None
         links = None
         if is_covered and logged is not None:
@@ -735,7 +737,7 @@ class Buckets:
             "difference_usd": links and links.difference,
             "resolution": "day" if bucket.model == ALL else "line_item",
             "broken_pair": links and broken_pair(links, logged, expected, reported),
-            "is_provisional": self.is_provisional(bucket.day),
+            "is_provisional": self.is_provisional(bucket.day, bucket.project),
         }
         status, reason = self.daily_status(bucket, row, is_charged=bool(charged))
         is_compared = status in ("matched", "discrepancy")
@@ -785,7 +787,7 @@ class Buckets:
         """What cost exports bill beyond the request-level bill of the same issuer and bucket."""
         result = {}
         for issuer, bucket in {*self.charged, *self.requested}:
-            if bucket.day not in self.cost_days.get(issuer, ()):
+            if not self.has_costs(issuer, bucket.day, bucket.project):
                 continue
             requests = self.requested.get((issuer, bucket), [])
             charges = self.charged.get((issuer, bucket), [])
@@ -846,7 +848,8 @@ class Buckets:
     def call_row(self, call: Call, allocated: dict | None) -> dict:
         request, method = self.matched.get(call.id, (None, None))
         row = reconciled(call, request, method, self.reference) | {"request_count": 1}
-        judge(row, call, request, call.id in self.again, self.all_bills, self.reference)
+        bills = self.bills_of(self.bucket_of_call(call).project)
+        judge(row, call, request, call.id in self.again, bills, self.reference)
         if row["status_reason"] == "duplicate_log" and call.request_id in self.bill_of_id:
             row["billed_usd"] = ZERO
         if allocated is None:
@@ -928,7 +931,9 @@ class Buckets:
         )
         classes = {charge.item.token_class for charge in lines}
         is_billed_by_class = bucket.model != ALL and "all" not in classes
-        is_cost_day = any(bucket.day in days for days in self.cost_days.values())
+        is_cost_day = any(
+            self.has_costs(bill.issuer, bucket.day, bucket.project) for bill in self.all_bills
+        )
         rows = []
         for key in {*logged, *reported, *billed}:
             if not (logged.get(key) or reported.get(key) or billed.get(key)):
@@ -1066,6 +1071,12 @@ def is_ungrouped(export: Export, day: date) -> bool:
     """Whether a cost export names no line item on a day."""
     lines = [line for line in export.filled if line.day == day]
     return bool(lines) and all(trimmed(line.line_item) is None for line in lines)
+
+
+def is_of(file: File | Export, project: str) -> bool:
+    """Whether a file can know of a project."""
+    scope = file.project if isinstance(file, Export) else None
+    return scope is None or project in (ALL, scope)
 
 
 def midnight(day: date) -> datetime:

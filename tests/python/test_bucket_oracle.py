@@ -439,7 +439,7 @@ def test_no_dollar_is_lost_in_a_world(kind, seed, options):
     for charge in found.charges:
         charged[charge.export.issuer] += charge.line.amount_usd or 0
     for (issuer, bucket), requests in found.requested.items():
-        if bucket.day not in found.cost_days.get(issuer, ()):
+        if not found.has_costs(issuer, bucket.day, bucket.project):
             charged[issuer] += sum(request.usd or 0 for request in requests)
     assert {issuer: usd for issuer, usd in in_rows.items() if issuer} == charged
     assert in_rows[None] == 0
