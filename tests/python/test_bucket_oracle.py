@@ -319,6 +319,36 @@ def test_a_remainder_below_zero_and_none_at_all():
     }
 
 
+def test_a_cost_export_without_the_model_gives_its_calls_nothing():
+    found = world(
+        (COSTS, cost(1, "o3, input")),
+        ("openai", billed("r1", "0.01")),
+        ("log", call("u1", 1, openai_request_id="r1"), call("u2", 2, openai_request_id="r2")),
+    )
+    days = {row["model"]: row["status_reason"] for row in found.daily.values()}
+    assert days == {"o3": "not_logged", "gpt-4o": "missing_from_bill"}
+    assert rows_of(found, "billed_usd", "status_reason") == {
+        "usage:u1": (Decimal("0.01"), "exact"),
+        "usage:u2": (None, "missing_from_bill"),
+        "bucket:openai:2025-06-02:(all):gpt-4o": (Decimal("-0.01"), "not_logged"),
+        "bucket:openai:2025-06-02:(all):o3": (1, "not_logged"),
+    }
+
+
+def test_a_request_is_of_the_project_of_its_call_however_matched():
+    found = world(
+        (COSTS, cost(3, **A), cost(5, **B)),
+        ("openai", billed(None, 1, input_tokens=7, output_tokens=0)),
+        ("log", call("u1", 100, 7, **A), call("u2", 200, 8, **A), call("u3", 500, **B)),
+        options=Options(is_by_project=True),
+    )
+    assert rows_of(found, "billed_usd", "match_method") == {
+        "usage:u1": (1, "timestamp_model"),
+        "usage:u2": (2, "bucket"),
+        "usage:u3": (5, "bucket"),
+    }
+
+
 def test_an_ungrouped_day_is_compared_as_a_whole():
     found = world(
         (COSTS, cost(3, None), cost("-1", "refund", start=FIRST + DAY)),
