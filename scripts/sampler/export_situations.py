@@ -218,7 +218,6 @@ class Charge:
     quantity: str = ""
     unit: str = ""
     outcome: str = ""
-    broken: str = ""
     is_unmapped: bool = False
 
     @property
@@ -320,7 +319,6 @@ CHARGES: dict[tuple[str, int], Charge] = {
         "25",
         "calls",
         NOT_LOGGABLE,
-        USAGE_BILL,
     ),
     (FIRST, 17): Charge(
         "few_tool_calls", "web search tool calls", usd("0.04"), "4", "calls", NOT_LOGGABLE
@@ -333,7 +331,6 @@ CHARGES: dict[tuple[str, int], Charge] = {
         "scale commitment",
         usd("0.42"),
         outcome=NOT_FOUND,
-        broken=USAGE_BILL,
         is_unmapped=True,
     ),
     (LAST, 9): Charge("null_line_item", "", usd("0.05"), outcome=NOT_FOUND, is_unmapped=True),

@@ -103,8 +103,9 @@ class Truth:
         if charge.is_unmapped:
             self.count_unmapped(day, charge.amount)
         if charge.outcome:
-            sides = Sides(billed=charge.amount)
-            self.expect(day, charge.model, sides, charge.outcome, charge.broken, charge.name)
+            # for no model, so that no usage export speaks of it
+            sides = Sides(reported_requests=None, reported=None, billed=charge.amount)
+            self.expect(day, charge.model, sides, charge.outcome, "", charge.name)
         else:
             self.month(day).billed += charge.amount
             self.month(day).non_usage += charge.amount

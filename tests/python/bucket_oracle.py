@@ -739,7 +739,7 @@ class Buckets:
             "broken_pair": links and broken_pair(links, logged, expected, reported),
             "is_provisional": self.is_provisional(bucket.day, bucket.project),
         }
-        status, reason = self.daily_status(bucket, row, is_charged=bool(charged))
+        status, reason = self.daily_status(bucket, row, is_charged=bool(self.issuers(bucket)))
         is_compared = status in ("matched", "discrepancy")
         return row | {
             "reconciliation_status": status,
@@ -800,7 +800,7 @@ class Buckets:
 
     def pool(self, issuer: str, bucket: Bucket) -> list[Call]:
         """The calls that a remainder is given to: those that no request-level bill names."""
-        if (issuer, bucket) not in self.charged or not self.is_loggable(bucket):
+        if not self.is_loggable(bucket):
             return []
         return [
             call

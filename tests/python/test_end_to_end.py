@@ -35,6 +35,9 @@ MARTS = {
     "discrepancies": "reconciliation_key",
     "reconciliation_summary": "usage_month, model, reconciliation_status",
     "reconciliation_health": "usage_month",
+    "daily_reconciliation": "usage_date, project_id, model",
+    "daily_tokens": "usage_date, project_id, model, token_class, quantity_unit",
+    "monthly_close": "usage_month",
     "loaded_files": "file_id",
     "model_prices": "model_name, valid_from, min_input_tokens",
 }

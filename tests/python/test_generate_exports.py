@@ -85,6 +85,7 @@ OUTCOMES = {
     ("pending", "no_price"),
 }
 NOT_LOGGABLE = {"web search tool calls", "assistants api | file search"}
+NO_MODELS = NOT_LOGGABLE | {"scale commitment", "(unmapped)"}
 NON_USAGE = {"credit grant", "refund", "tax"}
 
 
@@ -252,7 +253,9 @@ def reconcile(folder: Path) -> dict[tuple[date, str], tuple]:
         ours = logged.get((day, model), Side())
         theirs = reported.get((day, model), Side())
         own = [usd for usd in ours.amounts if usd is not None]
-        is_reported, is_billed = day in reported_days, (day, model) in billed
+        # what is charged for no model is in no usage export
+        is_reported = day in reported_days and model not in NO_MODELS
+        is_billed = (day, model) in billed
         links = [
             sum(own, Decimal(0)) if own or not ours.requests else None,
             strict_sum(ours.listed),

@@ -1,5 +1,5 @@
--- One row per UTC day, project, model, token class and unit of the cost exports; without
--- quantity and unit where they state none.
+-- One row per UTC day, project, model, token class and unit of the cost exports;
+-- without quantity and unit where they state none.
 
 with
 

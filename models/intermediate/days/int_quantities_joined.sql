@@ -1,5 +1,5 @@
 -- One row per UTC day, project, model, token class and unit that any side counts, with
--- the three quantities. A side that covers the day and has no line of the class counts 0.
+-- the three quantities. A side that covers the day without a line of the class has 0.
 
 with
 

@@ -14,7 +14,7 @@ calls as (
 
 ),
 
--- the project, and the day where the bill names no time, are those of the request's call
+-- the project, and the day where a bill names no time, are those of its call
 placed as (
 
     select
