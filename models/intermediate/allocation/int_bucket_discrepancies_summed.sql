@@ -12,46 +12,40 @@ reconciled as (
 
 ),
 
-calls as (
+ungrouped_days as (
 
-    select * from {{ ref('int_calls_priced') }}
-
-),
-
-allocated_calls as (
-
-    select * from {{ ref('int_calls_allocated') }}
+    select * from {{ ref('int_ungrouped_days') }}
 
 ),
 
-buckets as (
+placed as (
 
-    select * from {{ ref('int_days_judged') }}
+    select
+        reconciled.*,
+        {{ bucket_model('reconciled.model', 'ungrouped_days') }} as bucket_model
+    from reconciled
+    left join ungrouped_days
+        on
+            reconciled.usage_date = ungrouped_days.usage_date
+            and reconciled.project_id = ungrouped_days.project_id
 
 ),
 
 keyed as (
 
     select
+        *,
         'calls:'
-        || buckets.remainder_issuer
+        || issuer
         || ':'
-        || cast(buckets.usage_date as {{ dbt.type_string() }})
+        || cast(usage_date as {{ dbt.type_string() }})
         || ':'
-        || buckets.project_id
+        || project_id
         || ':'
-        || buckets.model
+        || bucket_model
         || ':'
-        || reconciled.status_reason as bucket_key,
-        buckets.model as bucket_model,
-        reconciled.*
-    from reconciled
-    inner join calls
-        on reconciled.usage_id = calls.usage_id
-    inner join allocated_calls
-        on calls.call_number = allocated_calls.call_number
-    inner join buckets
-        on allocated_calls.bucket_number = buckets.bucket_number
+        || status_reason as bucket_key
+    from placed
 
 ),
 
@@ -71,6 +65,7 @@ summed as (
         cast(null as {{ dbt.type_string() }}) as logged_model,
         cast(null as {{ dbt.type_string() }}) as billed_model,
         max(bucket_model) as model,
+        max(project_id) as project_id,
         count(*) as request_count,
         {{ fitting_tokens('sum(logged_input_tokens)') }} as logged_input_tokens,
         {{ fitting_tokens('sum(logged_output_tokens)') }} as logged_output_tokens,

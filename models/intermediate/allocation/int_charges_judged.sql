@@ -36,6 +36,7 @@ judged as (
         cast(null as {{ dbt.type_string() }}) as logged_model,
         charges.billed_model,
         charges.model,
+        charges.project_id,
         charges.request_count,
 
         -- tokens: a bucket's are in daily_tokens

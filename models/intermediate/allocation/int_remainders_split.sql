@@ -13,23 +13,43 @@ buckets as (
 
 ),
 
+-- where a cost export charges nothing for a model, no call of it has a bill to share
+shared_buckets as (
+
+    select
+        usage_date,
+        project_id,
+        model
+    from buckets
+    where is_charged or remainder_usd <> 0
+
+),
+
 calls as (
 
-    select * from {{ ref('int_calls_unbilled') }}
+    select sides.*
+    from {{ ref('int_sides_placed') }} as sides
+    inner join shared_buckets
+        on
+            sides.usage_date = shared_buckets.usage_date
+            and sides.project_id = shared_buckets.project_id
+            and sides.bucket_model = shared_buckets.model
 
 ),
 
 summed_calls as (
 
     select
-        bucket_number,
+        usage_date,
+        project_id,
+        bucket_model,
         count(*) as call_count,
         count(*) filter (where is_known) as known_count,
-        cast(sum(expected_usd) as decimal(30, 18)) as expected_usd,
+        cast(coalesce(sum(listed_usd), 0) as decimal(30, 18)) as expected_usd,
         cast(sum(weight_usd) as decimal(30, 18)) as weight_usd,
         max(weight_usd) as largest_weight_usd
     from calls
-    group by 1
+    group by 1, 2, 3
 
 ),
 
@@ -51,7 +71,10 @@ joined as (
         end as unlogged_usd
     from buckets
     left join summed_calls
-        on buckets.bucket_number = summed_calls.bucket_number
+        on
+            buckets.usage_date = summed_calls.usage_date
+            and buckets.project_id = summed_calls.project_id
+            and buckets.model = summed_calls.bucket_model
 
 ),
 

@@ -65,8 +65,6 @@ priced as (
 based as (
 
     select
-        -- a short key for joins, new with every build
-        row_number() over () as call_number,
         usage_id,
         request_id,
         file_id,

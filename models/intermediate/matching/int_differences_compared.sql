@@ -27,15 +27,9 @@ days_covered as (
 
 ),
 
-allocated_calls as (
-
-    select * from {{ ref('int_calls_allocated') }}
-
-),
-
 buckets as (
 
-    select * from {{ ref('int_days_judged') }}
+    select * from {{ ref('int_remainders_rounded') }}
 
 ),
 
@@ -55,24 +49,26 @@ gathered as (
             case
                 -- the request is paid for already, on the row of its first log
                 when duplicate_logs_billed.usage_id is not null then 0
-                else coalesce(sides.billed_usd, allocated_calls.allocated_usd)
+                when sides.is_billed then sides.billed_usd
+                -- the shares of a bucket add up to its bill to the last digit
+                when sides.usage_id = buckets.largest_usage_id
+                    then sides.share_usd + buckets.rest_usd
+                else sides.share_usd
             end
             as decimal(30, 18)
         ) as counted_billed_usd,
-        allocated_calls.call_number is not null as is_allocated,
+        sides.bucket_number is not null as is_allocated,
         buckets.status_reason as bucket_reason,
         buckets.remainder_issuer as bucket_issuer,
-        case when allocated_calls.call_number is not null then files.file_id end
+        case when sides.bucket_number is not null then files.file_id end
             as bucket_file_id,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
             as is_other_action
     from sides
     left join duplicate_logs_billed
         on sides.usage_id = duplicate_logs_billed.usage_id
-    left join allocated_calls
-        on sides.call_number = allocated_calls.call_number
     left join buckets
-        on allocated_calls.bucket_number = buckets.bucket_number
+        on sides.bucket_number = buckets.bucket_number
     left join files
         on
             coalesce(

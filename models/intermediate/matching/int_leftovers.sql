@@ -1,7 +1,4 @@
 -- One row per logged call and per billed request that no common id explains.
--- A table, because the fallback and the sharing of buckets' bills start from it.
-
-{{ config(materialized='table') }}
 
 with
 
@@ -27,17 +24,12 @@ leftovers as (
     select
         case when calls.usage_id is null then 'bill' else 'log' end as side,
         calls.usage_id,
-        calls.call_number,
         billed_requests.file_id,
         billed_requests.line_number,
         coalesce(calls.model, billed_requests.model) as model,
         coalesce(calls.input_tokens, billed_requests.input_tokens) as input_tokens,
         coalesce(calls.output_tokens, billed_requests.output_tokens) as output_tokens,
-        coalesce(calls.logged_at, billed_requests.billed_at) as happened_at,
-        calls.usage_date,
-        calls.project_id,
-        calls.logged_usd,
-        calls.listed_usd
+        coalesce(calls.logged_at, billed_requests.billed_at) as happened_at
     from calls
     full outer join billed_requests
         on calls.request_id = billed_requests.call_request_id

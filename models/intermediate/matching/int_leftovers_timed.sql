@@ -1,13 +1,8 @@
 -- One row per side, kind of call (model, input and output tokens) and instant that no
 -- common id explains: how many there are, and the nearest instants of the other side.
+-- The leftovers are read twice rather than through one CTE, which an engine would copy.
 
 with
-
-leftovers as (
-
-    select * from {{ ref('int_leftovers') }}
-
-),
 
 -- a kind of call without a billed request left over has nothing to be near to
 billed_kinds as (
@@ -16,7 +11,7 @@ billed_kinds as (
         model,
         input_tokens,
         output_tokens
-    from leftovers
+    from {{ ref('int_leftovers') }}
     where side = 'bill'
 
 ),
@@ -33,7 +28,7 @@ instants as (
         max(leftovers.usage_id) as usage_id,
         max(leftovers.file_id) as file_id,
         max(leftovers.line_number) as line_number
-    from leftovers
+    from {{ ref('int_leftovers') }} as leftovers
     inner join billed_kinds
         on
             leftovers.model = billed_kinds.model

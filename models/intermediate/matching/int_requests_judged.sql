@@ -61,6 +61,7 @@ judged as (
         logged_model,
         billed_model,
         model,
+        project_id,
         1 as request_count,
 
         -- tokens

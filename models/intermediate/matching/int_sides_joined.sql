@@ -44,7 +44,6 @@ joined as (
                 || cast(billed_requests.line_number as {{ dbt.type_string() }})
         end as reconciliation_key,
         calls.usage_id,
-        calls.call_number,
         coalesce(calls.request_id, billed_requests.request_id) as request_id,
         case
             when calls.request_id <> billed_requests.request_id

@@ -23,7 +23,7 @@ sides as (
             when is_priced_by_bill then billed_output_tokens else logged_output_tokens
         end
             as output_tokens
-    from {{ ref('int_sides_joined') }}
+    from {{ ref('int_sides_shared') }}
 
 ),
 

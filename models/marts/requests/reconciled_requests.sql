@@ -46,6 +46,7 @@ final as (
         logged_model,
         billed_model,
         model,
+        project_id,
         cast(request_count as bigint) as request_count,
 
         -- tokens

@@ -13,15 +13,15 @@ renamed as (
     select
         -- ids
         id as usage_id,
-        nullif(trim(openai_request_id), '') as request_id,
+        {{ trimmed('openai_request_id') }} as request_id,
         user_id,
-        nullif(trim(project_id), '') as project_id,
+        {{ trimmed('project_id') }} as project_id,
         file_id,
         line_number,
 
         -- what was called
         action_type,
-        nullif(trim(model_used), '') as logged_model,
+        {{ trimmed('model_used') }} as logged_model,
 
         -- tokens
         input_tokens,

@@ -14,10 +14,10 @@ renamed as (
         -- ids
         file_id,
         line_number,
-        nullif(trim(request_id), '') as request_id,
+        {{ trimmed('request_id') }} as request_id,
 
         -- what was called
-        nullif(trim(model), '') as billed_model,
+        {{ trimmed('model') }} as billed_model,
         endpoint,
         request_status,
         service_tier,

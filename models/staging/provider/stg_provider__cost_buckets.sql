@@ -14,11 +14,11 @@ renamed as (
         -- ids
         file_id,
         line_number,
-        nullif(trim(project_id), '') as project_id,
-        nullif(trim(organization_id), '') as organization_id,
+        {{ trimmed('project_id') }} as project_id,
+        {{ trimmed('organization_id') }} as organization_id,
 
         -- what was charged
-        nullif(trim(line_item), '') as line_item,
+        {{ trimmed('line_item') }} as line_item,
         quantity,
         nullif(lower(trim(quantity_unit)), '') as quantity_unit,
 

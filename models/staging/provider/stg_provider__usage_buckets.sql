@@ -14,12 +14,12 @@ renamed as (
         -- ids
         file_id,
         line_number,
-        nullif(trim(project_id), '') as project_id,
-        nullif(trim(organization_id), '') as organization_id,
+        {{ trimmed('project_id') }} as project_id,
+        {{ trimmed('organization_id') }} as organization_id,
 
         -- what was used
         usage_kind,
-        nullif(trim(model), '') as reported_model,
+        {{ trimmed('model') }} as reported_model,
         request_count,
 
         -- tokens: input includes cached and written ones
