@@ -12,8 +12,12 @@ help: ## say what there is
 setup: .venv/installed profiles.yml ## make .venv and profiles.yml
 
 demo: setup ## generate a sample with planted problems, load and build it, print the verdict
-	$(BIN)/python scripts/generate_sample.py --requests 20000 --seed 1 --out sample
+	$(BIN)/python scripts/generate_sample.py --requests 20000 --seed 1 --exports --out sample
+	@echo; echo "== 1. A bill with a line per request"
 	$(BIN)/python scripts/reconcile.py sample/openai_bill.csv sample/openai_bill_restated.csv sample/token_usage.csv
+	@echo; echo "== 2. The provider's own exports of the same months, in a warehouse of their own"
+	RECONCILIATION_DUCKDB=sample/exports.duckdb $(BIN)/python scripts/reconcile.py --target duckdb \
+		sample/exports/cost_*.csv sample/exports/*_usage_*.csv sample/exports/token_usage.csv
 
 reconcile: setup ## the same on your files: make reconcile FILES="bill.csv log.csv" TARGET=postgres
 	$(BIN)/python scripts/reconcile.py $(FILES) --target $(TARGET)

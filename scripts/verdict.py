@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -39,16 +40,41 @@ HEALTH_COLUMNS = (
     "is_drifting",
 )
 
+CLOSE_COLUMNS = (
+    "usage_month",
+    "expected_usd",
+    "reported_usd",
+    "calculation_difference_usd",
+    "token_difference_usd",
+    "rate_difference_usd",
+    "timing_usd",
+    "non_usage_usd",
+    "unmapped_usd",
+    "unmapped_line_item_count",
+    "covered_day_count",
+    "missing_day_count",
+    "provisional_day_count",
+    "open_usd",
+    "is_closable",
+)
+
 DISCREPANCY_COLUMNS = (
     "reconciliation_key",
     "usage_date",
     "model",
+    "request_count",
     "reconciliation_status",
     "status_reason",
     "logged_usd",
     "billed_usd",
     "difference_usd",
 )
+
+PAIRS = {
+    "log_usage": "log and usage disagree",
+    "usage_bill": "usage and bill disagree",
+    "both": "both disagree",
+}
 
 ADVICE = {
     "no_bill": "No bill is loaded for this month: export it and load it.",
@@ -57,8 +83,8 @@ ADVICE = {
     "prices_out_of_date": "Three in ten requests or more differ: compare the prices that the "
     "application calculates with to the mart model_prices.",
     "drifting": "The differences add up, though most rows are inside their tolerance: see which "
-    "model they are of in reconciliation_summary, compare its price in model_prices, and look for "
-    "calls logged twice.",
+    "model they are of in reconciliation_summary or daily_reconciliation, compare its price in "
+    "model_prices, and look for calls logged twice.",
     "healthy": "Nothing to do.",
     "needs_review": "Look at the mart discrepancies, largest first.",
 }
@@ -83,20 +109,37 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
             "difference_usd",
         ),
     )
-    listed = {
-        row["usage_month"]: row
+    bases = {
+        (row["usage_month"], row["billed_cost_basis"]): row
         for row in _records(
             warehouse,
-            f"select {MONTH_OF_ROW}, count(*), sum(billed_usd) "
+            f"select {MONTH_OF_ROW}, billed_cost_basis, count(*), sum(billed_usd) "
             "from reconciliation.reconciled_requests "
-            "where billed_cost_basis = 'price_list' group by 1",
-            ("usage_month", "request_count", "billed_usd"),
+            "where billed_cost_basis in ('price_list', 'allocated') group by 1, 2",
+            ("usage_month", "billed_cost_basis", "request_count", "billed_usd"),
         )
     }
+    closes = {
+        row.pop("usage_month"): row
+        for row in _rows(warehouse, "monthly_close", CLOSE_COLUMNS, "order by usage_month")
+    }
+    broken = _records(
+        warehouse,
+        f"select {MONTH_OF_ROW}, broken_pair, count(*) from reconciliation.daily_reconciliation "
+        "where broken_pair is not null group by 1, 2 order by 1, 2",
+        ("usage_month", "broken_pair", "bucket_count"),
+    )
     for row in months:
-        at_list = listed.get(row["usage_month"], {})
-        row["billed_at_list_price_count"] = at_list.get("request_count", 0)
-        row["billed_at_list_price_usd"] = at_list.get("billed_usd")
+        for basis, name in (("price_list", "at_list_price"), ("allocated", "by_share")):
+            own = bases.get((row["usage_month"], basis), {})
+            row[f"billed_{name}_count"] = own.get("request_count", 0)
+            row[f"billed_{name}_usd"] = own.get("billed_usd")
+        row["close"] = closes.get(row["usage_month"])
+        row["broken_pairs"] = {
+            found["broken_pair"]: found["bucket_count"]
+            for found in broken
+            if found["usage_month"] == row["usage_month"]
+        }
         own = [found for found in statuses if found["usage_month"] == row["usage_month"]]
         own.sort(key=lambda found: STATUSES.index(found["reconciliation_status"]))
         row["statuses"] = [
@@ -120,6 +163,13 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
         "months": months,
         "known_months": [row["usage_month"] for row in known],
         "largest_discrepancies": largest,
+        "less_detailed_files": [
+            name
+            for (name,) in warehouse.query(
+                "select file_name from reconciliation.loaded_files "
+                "where is_less_detailed order by load_number"
+            )
+        ],
     }
 
 
@@ -153,6 +203,12 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
         return
     for month in months:
         _show_month(console, month)
+    if names := result["less_detailed_files"]:
+        console.print(
+            f"\n[bold yellow]Less detailed than before[/]: {', '.join(map(escape, names))} takes "
+            "the place of an export that told more (line items, models or projects). Export it "
+            "again with the same grouping to keep what that one proved."
+        )
     if result["largest_discrepancies"]:
         console.print("\n[bold]The largest discrepancies[/]")
         _print_table(console, _largest_table(result["largest_discrepancies"]))
@@ -162,6 +218,8 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
     )
     console.print(
         "\n[bold]Where to look next[/]\n"
+        "  each day and model, side by side   select * from reconciliation.daily_reconciliation\n"
+        "  can the month be closed?           select * from reconciliation.monthly_close\n"
         f"  every row somebody must look at    {query}\n"
         "  a month's dollars, model by model  select * from reconciliation.reconciliation_summary\n"
         "  one call, both sides, its reason   select * from reconciliation.reconciled_requests\n"
@@ -208,8 +266,48 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
             f"list: {count:,} billed requests have a line without amount "
             "(billed_cost_basis price_list)"
         )
+    if count := month["billed_by_share_count"]:
+        console.print(
+            f"  {_usd(month['billed_by_share_usd'])} of the billed amount is shared out: "
+            f"{count:,} calls have their part of the bill of a day and model, which proves the "
+            "bucket, not the call (billed_cost_basis allocated)"
+        )
+    if month["close"]:
+        _show_close(console, month["close"], month["broken_pairs"])
     if month["verdict"] != "healthy" and (found := findings(month)):
         console.print(f"  to look at: {', '.join(found)}")
+
+
+def _show_close(console: Console, close: dict[str, Any], broken_pairs: dict[str, int]) -> None:
+    """The month by days: what is covered, where the chain of amounts breaks, and what is open."""
+    days = [f"{close['covered_day_count']} covered by a bill"]
+    for column, words in (("missing_day_count", "missing"), ("provisional_day_count", "too young")):
+        if close[column]:
+            days.append(f"[yellow]{close[column]} {words}[/]")
+    closable = "closable" if close["is_closable"] else "not closable yet"
+    console.print(f"  days: {', '.join(days)}; {_usd(close['open_usd'])} open; {closable}")
+    parts = [
+        f"{words} {_usd(close[column], signed=True)}"
+        for column, words in (
+            ("calculation_difference_usd", "our calculation"),
+            ("token_difference_usd", "tokens"),
+            ("rate_difference_usd", "rates"),
+            ("non_usage_usd", "credits, refunds and tax"),
+        )
+        if close[column] and Decimal(close[column])
+    ]
+    if parts:
+        console.print(f"  day by day, billed differs from logged by: {', '.join(parts)}")
+    if broken_pairs:
+        named = ", ".join(
+            f"{PAIRS[pair]} on {count:,}" for pair, count in sorted(broken_pairs.items())
+        )
+        console.print(f"  of days and models, {named}")
+    if count := close["unmapped_line_item_count"]:
+        console.print(
+            f"  line items not understood: {count:,} ({_usd(close['unmapped_usd'])}); add them to "
+            "seeds/line_items.csv"
+        )
 
 
 def _unknown_usd(month: dict[str, Any]) -> str | None:
@@ -235,7 +333,7 @@ def _largest_table(rows: list[dict[str, Any]]) -> Table:
     )
     for heading in ("  date", "model", "status", "reason"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("logged", "billed", "difference"):
+    for heading in ("requests", "logged", "billed", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("reconciliation_key", no_wrap=True)
     for row in rows:
@@ -244,6 +342,7 @@ def _largest_table(rows: list[dict[str, Any]]) -> Table:
             Text(row["model"] or ""),
             row["reconciliation_status"],
             row["status_reason"],
+            f"{row['request_count']:,}",
             _usd(row["logged_usd"]),
             _usd(row["billed_usd"]),
             _usd(row["difference_usd"], signed=True),
