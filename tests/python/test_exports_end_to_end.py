@@ -171,3 +171,36 @@ def test_the_same_files_again_change_nothing(built, exports):
     done = run([*RECONCILE, *files], env)
     assert done.stdout.count("already loaded") == 2
     assert {name: mart(env, name) for name in MARTS} == before
+
+
+def test_a_less_detailed_export_is_said_to_take_the_place_of_a_better_one(duckdb_file, tmp_path):
+    header = (
+        "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,"
+        "project_id,organization_id,organization_name\n"
+    )
+    bucket = "1746057600,1746144000,,,"
+    (tmp_path / "cost_by_item.csv").write_text(
+        f'{header}{bucket}0.25,usd,"gpt-4o, input",,,\n{bucket}0.5,usd,"o3, output",,,\n'
+    )
+    (tmp_path / "cost_in_all.csv").write_text(f"{header}{bucket}0.80,usd,,,,\n")
+    (tmp_path / "log.csv").write_text(
+        "id,created_at,model_used,input_tokens,output_tokens,calculated_cost_cents\n"
+        "u1,2025-05-01 10:00:00,gpt-4o,100000,0,25\nu2,2025-05-01 10:00:00,o3,0,12500,50\n"
+    )
+    names = ("cost_by_item.csv", "cost_in_all.csv", "log.csv")
+    done = run([*RECONCILE, *(str(tmp_path / name) for name in names)], duckdb_file)
+    assert done.stdout.count("an export grouped by line_item proves more") == 1
+    assert "Less detailed than before: cost_in_all.csv takes the place" in done.stdout
+    assert query(
+        duckdb_file,
+        "select model, resolution, billed_usd, status_reason, drift_pct, is_drifting "
+        "from reconciliation.daily_reconciliation",
+    ) == [("(all)", "day", Decimal("0.8"), "within_amount", Decimal("0.066667"), True)]
+    assert query(
+        duckdb_file,
+        "select usage_id, billed_usd from reconciliation.reconciled_requests order by 1",
+    ) == [
+        # a third and two thirds of the 5 cents that nobody expected
+        ("u1", Decimal("0.266666666666650000")),
+        ("u2", Decimal("0.533333333333350000")),
+    ]

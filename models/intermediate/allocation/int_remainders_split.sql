@@ -62,13 +62,15 @@ joined as (
         summed_calls.expected_usd as calls_expected_usd,
         summed_calls.weight_usd,
         summed_calls.largest_weight_usd,
-        case
-            when summed_calls.call_count is null then buckets.remainder_usd
-            -- tokens beyond our log are not our calls'
-            when buckets.token_difference_usd > 0
-                then least(buckets.token_difference_usd, buckets.remainder_usd)
-            else 0
-        end as unlogged_usd
+        cast(
+            case
+                when summed_calls.call_count is null then buckets.remainder_usd
+                -- tokens beyond our log are not our calls'
+                when buckets.token_difference_usd > 0
+                    then least(buckets.token_difference_usd, buckets.remainder_usd)
+                else 0
+            end as decimal(30, 18)
+        ) as unlogged_usd
     from buckets
     left join summed_calls
         on
@@ -85,12 +87,17 @@ split as (
         cast(remainder_usd - unlogged_usd as decimal(30, 18)) as shared_usd,
         -- calls without any weight have equal ones, the unknown among them none
         coalesce(weight_usd, 0) = 0 as is_shared_equally,
-        case
-            when weight_usd <> 0 then weight_usd
-            when known_count > 0 then known_count
-            else call_count
-        end as total_weight,
-        case when weight_usd <> 0 then largest_weight_usd else 1 end as largest_weight
+        cast(
+            case
+                when weight_usd <> 0 then weight_usd
+                when known_count > 0 then known_count
+                else call_count
+            end as decimal(30, 18)
+        ) as total_weight,
+        cast(
+            case when weight_usd <> 0 then largest_weight_usd else 1 end
+            as decimal(30, 18)
+        ) as largest_weight
     from joined
 
 )

@@ -1,5 +1,5 @@
 -- One row per logged call, and per billed request that no log explains, and for a call
--- that shares the bill of a bucket, its share before what rounding leaves over: its list
+-- that shares a bucket's bill, its share before what rounding leaves over: its list
 -- price, and its part of the rest of the bill.
 
 with
@@ -33,7 +33,7 @@ weighed as (
                 else 0
             end as decimal(30, 18)
         ) as weight,
-        cast(remainders.total_weight as decimal(30, 18)) as total_weight
+        remainders.total_weight
     from sides
     left join remainders
         on
