@@ -42,6 +42,8 @@ HEALTH_COLUMNS = (
 
 CLOSE_COLUMNS = (
     "usage_month",
+    "billed_usd",
+    "logged_usd",
     "expected_usd",
     "reported_usd",
     "calculation_difference_usd",
@@ -305,8 +307,8 @@ def _show_close(console: Console, close: dict[str, Any], broken_pairs: dict[str,
         console.print(f"  of days and models, {named}")
     if count := close["unmapped_line_item_count"]:
         console.print(
-            f"  line items not understood: {count:,} ({_usd(close['unmapped_usd'])}); add them to "
-            "seeds/line_items.csv"
+            f"  line items not understood: {count:,} ({_usd(close['unmapped_usd'])}); say what "
+            "they are in seeds/line_items.csv or line_item_classes.csv (docs/exports.md)"
         )
 
 

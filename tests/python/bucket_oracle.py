@@ -82,7 +82,7 @@ WHOLE_TEXTS: dict[str, tuple[str, str | None, bool]] = {
     "assistants api | code interpreter": (TOOLS, None, True),
     "assistants api | file search": (STORAGE, None, True),
     "vector store storage": (STORAGE, None, True),
-    "whisper": ("all", "whisper", True),
+    "whisper": ("all", "whisper-1", True),
     "credit grant": ("all", None, False),
     "refund": ("all", None, False),
     "sales tax": ("all", None, False),

@@ -184,7 +184,7 @@ def test_lines_of_projects_that_are_not_ours_are_excluded():
             "assistants api | file search",
             Item("assistants api | file search", "storage", is_model=False),
         ),
-        ("whisper", Item("whisper", "all")),
+        ("whisper", Item("whisper-1", "all")),
         ("refund", Item("refund", "all", is_model=False, is_usage=False)),
     ],
 )

@@ -6,7 +6,7 @@ with
 usage_lines as (
 
     select * from {{ ref('int_usage_lines_classified') }}
-    where is_call and model is not null
+    where is_call
 
 ),
 
@@ -36,6 +36,18 @@ reported_kinds as (
         model,
         usage_kind
     from usage_lines
+    where model is not null
+
+),
+
+-- lines that name no model may be of any
+unnamed_days as (
+
+    select distinct
+        usage_date,
+        project_id
+    from usage_lines
+    where model is null and line_use = 'counted'
 
 ),
 
@@ -99,6 +111,12 @@ known as (
     from covered_days
     inner join model_kinds
         on covered_days.bucket_kind = model_kinds.usage_kind
+    left join unnamed_days
+        on
+            covered_days.usage_date = unnamed_days.usage_date
+            and covered_days.project_id = unnamed_days.project_id
+            and model_kinds.model <> '(all)'
+    where unnamed_days.usage_date is null
 
 )
 
