@@ -16,6 +16,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# two dbt at once would write the same files
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["DBT_TARGET_PATH"] = str(ROOT / "target" / worker)
+    os.environ["DBT_LOG_PATH"] = str(ROOT / "logs" / worker)
+TARGET_FOLDER = Path(os.environ.get("DBT_TARGET_PATH", ROOT / "target"))
+"""where dbt leaves its manifest and what it compiled"""
+
 
 @pytest.fixture(scope="session")
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, query
+from conftest import ROOT, TARGET_FOLDER, query
 from rich.console import Console
 
 import verdict
@@ -265,7 +265,7 @@ def test_every_mart_is_contracted_and_every_column_described_in_the_warehouse(bu
     columns = query(built[target], described[target])
     assert {table for table, _, _ in columns} == set(MARTS)
     assert [(table, column) for table, column, comment in columns if not comment] == []
-    manifest = json.loads((ROOT / "target" / "manifest.json").read_text())
+    manifest = json.loads((TARGET_FOLDER / "manifest.json").read_text())
     marts = [node for node in manifest["nodes"].values() if node["schema"] == "reconciliation"]
     models = {node["name"]: node for node in marts if node["resource_type"] == "model"}
     assert set(models) == set(MARTS)
@@ -287,7 +287,7 @@ def two_logs_built(tmp_path_factory, profiles) -> dict[str, str]:
     env = profile_environment(profiles, {}, "duckdb", tmp_path_factory)
     run([*RECONCILE, *(str(folder / name) for name in texts)], env)
     # as this build compiled it: a build elsewhere writes the same file
-    test = ROOT / "target/compiled/token_reconciliation/tests" / f"{LINES_TEST}.sql"
+    test = TARGET_FOLDER / "compiled/token_reconciliation/tests" / f"{LINES_TEST}.sql"
     return env | {"LINES_TEST_SQL": test.read_text()}
 
 

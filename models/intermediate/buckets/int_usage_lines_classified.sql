@@ -63,6 +63,7 @@ placed as (
         line_groups.issuer,
         line_groups.load_number,
         line_groups.line_use,
+        line_groups.is_itemised_day,
         names.model,
         names.price_model_name,
         call_kinds.usage_kind is not null as is_call,

@@ -40,14 +40,14 @@ reported_kinds as (
 
 ),
 
--- lines that name no model may be of any
+-- an export that names no model counts all of them
 unnamed_days as (
 
     select distinct
         usage_date,
         project_id
     from usage_lines
-    where model is null and line_use = 'counted'
+    where line_use = 'counted' and not is_itemised_day
 
 ),
 
