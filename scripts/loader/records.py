@@ -135,14 +135,16 @@ class _Shape:
     """Which texts are one record, as DuckDB sees it.
 
     A quoted cell may have one space before it and several behind it; elsewhere a quote is text.
+    Nothing here can match in two ways, so it is fast without possessive quantifiers, which the
+    first versions of Python 3.11 get wrong.
     """
 
     def __init__(self, header: Header) -> None:
         between = re.escape(header.delimiter)
-        opened = ' ?+"[^"]*+(?:""[^"]*+)*+'
-        cell = rf'(?:{opened}" *+(?={between}|\Z)|(?! ?")[^{between}\r\n]*+)'
-        self._record = re.compile(rf"{cell}(?:{between}{cell})*+\Z")
-        self._open = re.compile(rf"(?:{cell}{between})*+{opened}\Z")
+        opened = ' ?"[^"]*(?:""[^"]*)*'
+        cell = rf'(?:{opened}" *(?={between}|\Z)|(?! ?")[^{between}\r\n]*)'
+        self._record = re.compile(rf"{cell}(?:{between}{cell})*\Z")
+        self._open = re.compile(rf"(?:{cell}{between})*{opened}\Z")
         self._full = re.compile(rf"{cell}(?:{between}{cell}){{{len(header.names) - 1}}}\Z")
 
     def is_record(self, text: str) -> bool:
