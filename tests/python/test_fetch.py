@@ -33,7 +33,6 @@ import fetch
 from fetcher import provider as asking
 from fetcher.resources import COSTS, USAGE
 from loader.errors import UnusableInput
-from loader.formats import all_formats
 
 KEY = "sk-admin-Zq83-never-shown"
 CERTIFICATES = ssl.create_default_context()
@@ -723,10 +722,6 @@ def test_says_how_to_load_what_is_fetched(server, tmp_path, duckdb_file, monkeyp
     assert f"python scripts/load.py '{folder}/{name}' --target duckdb" in result.output
 
 
-@pytest.mark.skipif(
-    not any("costs" in name for name in all_formats()),
-    reason="the loader has no format of costs yet",
-)
 def test_what_is_fetched_is_loaded_once(server, tmp_path, warehouse):
     server.days_per_page = 10
     server.empty = {each.method for each in USAGE} - {"completions", "embeddings"}
