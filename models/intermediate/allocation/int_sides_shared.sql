@@ -12,7 +12,11 @@ sides as (
 
 remainders as (
 
-    select * from {{ ref('int_remainders_split') }}
+    select
+        *,
+        cast(shared_usd - calls_expected_usd as decimal(30, 18)) as residual_usd,
+        1 / cast(nullif(total_weight, 0) as double precision) as ratio_per_weight
+    from {{ ref('int_remainders_split') }}
     where call_count > 0
 
 ),
@@ -22,18 +26,17 @@ weighed as (
     select
         sides.*,
         remainders.bucket_number,
+        remainders.residual_usd,
         remainders.largest_weight,
-        cast(
-            remainders.shared_usd - remainders.calls_expected_usd as decimal(30, 18)
-        ) as residual_usd,
+        remainders.total_weight,
+        remainders.ratio_per_weight,
         cast(
             case
                 when not remainders.is_shared_equally then sides.weight_usd
                 when sides.is_known or remainders.known_count = 0 then 1
                 else 0
             end as decimal(30, 18)
-        ) as weight,
-        remainders.total_weight
+        ) as weight
     from sides
     left join remainders
         on
@@ -43,44 +46,39 @@ weighed as (
 
 ),
 
--- DuckDB divides decimals as doubles, which at the edge between two digits may round
--- the other way; what the check multiplies has room below a million
-divided as (
+-- doubles are quick and 15 digits right, so the 12th decimal is one of these two
+bounded as (
 
     select
         *,
-        cast(weight / nullif(total_weight, 0) as decimal(13, 12)) as quotient,
-        total_weight < 1000000
-        and abs(
-            weight / nullif(total_weight, 0) * 1000000000000
-            - floor(weight / nullif(total_weight, 0) * 1000000000000)
-            - 0.5
-        )
-        < 0.01 as is_at_edge
+        cast(
+            cast(weight as double precision) * ratio_per_weight - 0.00000000000001
+            as decimal(13, 12)
+        ) as lower_ratio,
+        cast(
+            cast(weight as double precision) * ratio_per_weight + 0.00000000000001
+            as decimal(13, 12)
+        ) as upper_ratio
     from weighed
 
 ),
 
--- there the quotient is right where multiplying it by the whole comes to the part
+-- where they differ, the upper one is right if the half between them times the whole is
+-- at most the part; digits for that are left below a million
 rounded as (
 
     select
         *,
         case
-            when not is_at_edge then quotient
+            when lower_ratio = upper_ratio or total_weight >= 1000000 then lower_ratio
             when
-                cast(quotient + 0.0000000000005 as decimal(14, 13))
+                cast(lower_ratio + 0.0000000000005 as decimal(14, 13))
                 * cast(total_weight as decimal(24, 18))
                 <= cast(weight as decimal(38, 31))
-                then cast(quotient + 0.000000000001 as decimal(13, 12))
-            when
-                cast(quotient - 0.0000000000005 as decimal(14, 13))
-                * cast(total_weight as decimal(24, 18))
-                > cast(weight as decimal(38, 31))
-                then cast(quotient - 0.000000000001 as decimal(13, 12))
-            else quotient
+                then upper_ratio
+            else lower_ratio
         end as ratio
-    from divided
+    from bounded
 
 ),
 
@@ -94,18 +92,10 @@ shared as (
             + case
                 when residual_usd = 0 then 0
                 when abs(residual_usd) < 1000000
-                    then
-                        cast(
-                            cast(residual_usd as decimal(24, 18)) * ratio
-                            as decimal(30, 18)
-                        )
+                    then round(cast(residual_usd as decimal(24, 18)) * ratio, 18)
                 -- so large a rest has fewer decimals, and the largest call the others
                 when abs(residual_usd) >= 1000000
-                    then
-                        cast(
-                            cast(residual_usd as decimal(25, 12)) * ratio
-                            as decimal(30, 18)
-                        )
+                    then round(cast(residual_usd as decimal(25, 12)) * ratio, 18)
             end
             as decimal(30, 18)
         ) as share_usd
