@@ -3,7 +3,11 @@
 -- A table, so that every later step sees the same calls: the application may go on
 -- logging into its own table while we compare.
 
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    pre_hook="{{ text_compression(false) }}",
+    post_hook="{{ text_compression(true) }}"
+) }}
 
 with
 

@@ -4,7 +4,7 @@ with
 
 quantities as (
 
-    select * from {{ ref('int_quantities_joined') }}
+    select * from {{ ref('int_quantities_completed') }}
 
 ),
 
