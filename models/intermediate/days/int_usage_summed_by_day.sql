@@ -5,27 +5,8 @@ with
 
 usage_lines as (
 
-    select * from {{ ref('int_usage_lines_classified') }}
-    where line_use = 'counted' and is_call
-
-),
-
-ungrouped_days as (
-
-    select * from {{ ref('int_ungrouped_days') }}
-
-),
-
-placed as (
-
-    select
-        usage_lines.*,
-        {{ bucket_model('usage_lines.model', 'ungrouped_days') }} as day_model
-    from usage_lines
-    left join ungrouped_days
-        on
-            usage_lines.usage_date = ungrouped_days.usage_date
-            and usage_lines.project_id = ungrouped_days.project_id
+    select * from {{ ref('int_usage_lines_placed') }}
+    where is_call
 
 ),
 
@@ -41,7 +22,7 @@ summed as (
             case when count(*) = count(reported_usd) then sum(reported_usd) end
             as decimal(30, 18)
         ) as reported_usd
-    from placed
+    from usage_lines
     group by 1, 2, 3
 
 )
