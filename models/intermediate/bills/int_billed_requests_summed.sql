@@ -19,12 +19,17 @@ single_lines as (
         billed_model,
         model,
         price_model_name,
+        service_tier,
+        is_batch,
+        region,
         -- a refund gives money back, not tokens
         case when not is_refund then input_tokens end as input_tokens,
         case when not is_refund then cached_input_tokens end as cached_input_tokens,
         case when not is_refund then cache_write_tokens end as cache_write_tokens,
         case when not is_refund then output_tokens end as output_tokens,
+        case when not is_refund then reasoning_tokens end as reasoning_tokens,
         amount_usd as billed_usd,
+        fee_usd,
         stated_usd is null as is_priced_from_list,
         amount_usd is not null as is_amount_known
     from {{ ref('int_bill_lines_priced') }}
@@ -63,12 +68,17 @@ summed_lines as (
         max(case when line_rank = 1 then billed_model end) as billed_model,
         max(case when line_rank = 1 then model end) as model,
         max(case when line_rank = 1 then price_model_name end) as price_model_name,
+        max(case when line_rank = 1 then service_tier end) as service_tier,
+        bool_or(is_batch) filter (where line_rank = 1) as is_batch,
+        max(case when line_rank = 1 then region end) as region,
         sum(case when not is_refund then input_tokens end) as input_tokens,
         sum(case when not is_refund then cached_input_tokens end)
             as cached_input_tokens,
         sum(case when not is_refund then cache_write_tokens end) as cache_write_tokens,
         sum(case when not is_refund then output_tokens end) as output_tokens,
+        sum(case when not is_refund then reasoning_tokens end) as reasoning_tokens,
         sum(amount_usd) as billed_usd,
+        sum(fee_usd) as fee_usd,
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
@@ -100,11 +110,16 @@ summed as (
         billed_model,
         model,
         price_model_name,
+        service_tier,
+        is_batch,
+        region,
         {{ fitting_tokens('input_tokens') }} as input_tokens,
         {{ fitting_tokens('cached_input_tokens') }} as cached_input_tokens,
         {{ fitting_tokens('cache_write_tokens') }} as cache_write_tokens,
         {{ fitting_tokens('output_tokens') }} as output_tokens,
+        {{ fitting_tokens('reasoning_tokens') }} as reasoning_tokens,
         cast(billed_usd as decimal(30, 18)) as billed_usd,
+        cast(fee_usd as decimal(30, 18)) as fee_usd,
         is_priced_from_list,
         is_amount_known
     from both_kinds

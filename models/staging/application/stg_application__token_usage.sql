@@ -22,12 +22,16 @@ renamed as (
         -- what was called
         action_type,
         {{ trimmed('model_used') }} as logged_model,
+        service_tier,
+        is_batch,
+        region,
 
         -- tokens
         input_tokens,
         output_tokens,
         cached_input_tokens,
         cache_write_tokens,
+        reasoning_tokens,
 
         -- money: the log keeps US cents; rounding first is what DuckDB does fastest
         cast(
