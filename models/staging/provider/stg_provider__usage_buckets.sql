@@ -20,6 +20,8 @@ renamed as (
         -- what was used
         usage_kind,
         {{ trimmed('model') }} as reported_model,
+        service_tier,
+        is_batch,
         request_count,
 
         -- tokens: input includes cached and written ones
