@@ -56,28 +56,39 @@ compared as (
 
     select
         *,
-        billed_usd > 0 and abs(deviation_usd) > 0.000000000001 as is_off
+        billed_usd > 0 and abs(deviation_usd) > 0.000000000001 as is_off,
+        cast(billed_usd as double precision) as rough_usd
     from priced
     where deviation_usd is not null
 
 ),
 
--- the last decimal that an amount has; 0 where there are too many for a rounded amount
+-- The last decimal that an amount has, 0 where there are too many for a rounded one. By
+-- doubles, as casts of each amount to each number of decimals take ten times as long.
 measured as (
 
     select
         *,
         case
             when not is_off then null
-            when billed_usd = cast(billed_usd as decimal(20, 2)) then 0.01
-            when billed_usd = cast(billed_usd as decimal(20, 3)) then 0.001
-            when billed_usd = cast(billed_usd as decimal(20, 4)) then 0.0001
-            when billed_usd = cast(billed_usd as decimal(20, 5)) then 0.00001
-            when billed_usd = cast(billed_usd as decimal(20, 6)) then 0.000001
-            when billed_usd = cast(billed_usd as decimal(20, 7)) then 0.0000001
-            when billed_usd = cast(billed_usd as decimal(20, 8)) then 0.00000001
-            when billed_usd = cast(billed_usd as decimal(20, 9)) then 0.000000001
-            when billed_usd = cast(billed_usd as decimal(20, 10)) then 0.0000000001
+            when abs(rough_usd * 1e2 - floor(rough_usd * 1e2 + 0.5)) < 1e-6
+                then 0.01
+            when abs(rough_usd * 1e3 - floor(rough_usd * 1e3 + 0.5)) < 1e-6
+                then 0.001
+            when abs(rough_usd * 1e4 - floor(rough_usd * 1e4 + 0.5)) < 1e-6
+                then 0.0001
+            when abs(rough_usd * 1e5 - floor(rough_usd * 1e5 + 0.5)) < 1e-6
+                then 0.00001
+            when abs(rough_usd * 1e6 - floor(rough_usd * 1e6 + 0.5)) < 1e-6
+                then 0.000001
+            when abs(rough_usd * 1e7 - floor(rough_usd * 1e7 + 0.5)) < 1e-6
+                then 0.0000001
+            when abs(rough_usd * 1e8 - floor(rough_usd * 1e8 + 0.5)) < 1e-6
+                then 0.00000001
+            when abs(rough_usd * 1e9 - floor(rough_usd * 1e9 + 0.5)) < 1e-6
+                then 0.000000001
+            when abs(rough_usd * 1e10 - floor(rough_usd * 1e10 + 0.5)) < 1e-6
+                then 0.0000000001
             else 0
         end as last_decimal_usd
     from compared

@@ -43,6 +43,15 @@ tiers as (
 
 ),
 
+items as (
+
+    select
+        *,
+        cast(quantity as bigint) as tokens
+    from cost_lines
+
+),
+
 placed as (
 
     select
@@ -66,37 +75,29 @@ placed as (
     select
         'bucket' as bill_grain,
         names.price_model_name as model_name,
-        cost_lines.usage_date,
-        cost_lines.token_class,
+        items.usage_date,
+        items.token_class,
         coalesce(tiers.service_tier, 'default') as service_tier,
         false as is_regional,
         cast(0 as bigint) as context_tokens,
-        cast(
-            case when cost_lines.token_class <> 'output' then quantity else 0 end
-            as bigint
-        ) as input_tokens,
-        cast(
-            case when cost_lines.token_class = 'cached_input' then quantity else 0 end
-            as bigint
-        ) as cached_input_tokens,
-        cast(
-            case when cost_lines.token_class = 'cache_write' then quantity else 0 end
-            as bigint
-        ) as cache_write_tokens,
-        cast(
-            case when cost_lines.token_class = 'output' then quantity else 0 end
-            as bigint
-        ) as output_tokens,
-        cost_lines.amount_usd as billed_usd
-    from cost_lines
+        case when items.token_class <> 'output' then items.tokens else 0 end
+            as input_tokens,
+        case when items.token_class = 'cached_input' then items.tokens else 0 end
+            as cached_input_tokens,
+        case when items.token_class = 'cache_write' then items.tokens else 0 end
+            as cache_write_tokens,
+        case when items.token_class = 'output' then items.tokens else 0 end
+            as output_tokens,
+        items.amount_usd as billed_usd
+    from items
     inner join line_items
-        on cost_lines.line_item = line_items.line_item
+        on items.line_item = line_items.line_item
     inner join names
         on line_items.billed_model = names.model_written
     left join tiers
         on
             names.price_model_name = tiers.model_name
-            and cost_lines.usage_date = tiers.usage_date
+            and items.usage_date = tiers.usage_date
 
 ),
 

@@ -29,7 +29,6 @@ measured as (
         + case when price_days.cached_input_tokens > 0 then 1 else 0 end
         + case when price_days.cache_write_tokens > 0 then 1 else 0 end
         + case when price_days.output_tokens > 0 then 1 else 0 end as class_count,
-        -- an item that costs whole tokens at list price, but fewer than it states
         case price_days.token_class
             when 'input' then price_days.usd_per_input_token
             when 'cached_input' then price_days.usd_per_cached_input_token
@@ -46,28 +45,39 @@ weighed as (
 
     select
         *,
+        uncached_tokens + cached_input_tokens + cache_write_tokens + output_tokens
+            as token_count,
+        floor(
+            cast(billed_usd as double precision)
+            / nullif(cast(usd_per_item_token as double precision), 0) + 0.5
+        ) as paid_tokens,
         coalesce(
             max_residual_usd <= 0.000000000001
-            and implied_usd_per_input_token >= 0
-            and implied_usd_per_cached_input_token >= 0
-            and implied_usd_per_cache_write_token >= 0
-            and implied_usd_per_output_token >= 0,
+            and coalesce(implied_usd_per_input_token, 0) >= 0
+            and coalesce(implied_usd_per_cached_input_token, 0) >= 0
+            and coalesce(implied_usd_per_cache_write_token, 0) >= 0
+            and coalesce(implied_usd_per_output_token, 0) >= 0,
             false
-        ) as is_proven,
-        coalesce(
-            abs(
-                billed_usd
-                - cast(
-                    floor(
-                        cast(billed_usd as double precision)
-                        / nullif(cast(usd_per_item_token as double precision), 0)
-                        + 0.5
-                    ) as decimal(18, 0)
-                ) * usd_per_item_token
-            ) <= 0.000000000001,
-            false
-        ) as is_whole_tokens
+        ) as is_proven
     from measured
+
+),
+
+-- an item that costs a whole number of tokens at list price, but fewer than it states
+priced as (
+
+    select
+        *,
+        case
+            when paid_tokens < token_count
+                then
+                    abs(
+                        billed_usd
+                        - cast(paid_tokens as decimal(18, 0)) * usd_per_item_token
+                    )
+                    <= 0.000000000001
+        end as is_partly_free
+    from weighed
 
 ),
 
@@ -82,24 +92,19 @@ judged as (
                 then 'too few rows'
             -- of a small quantity nearly any amount is a price of six decimals
             when
-                bill_grain = 'bucket'
-                and uncached_tokens
-                + cached_input_tokens
-                + cache_write_tokens
-                + output_tokens
-                < 1000
+                bill_grain = 'bucket' and token_count < 1000
                 then 'too few tokens'
             when is_proven then null
             when determinant < 0.000001 then 'collinear tokens'
-            when max_residual_usd * 2 <= last_decimal_usd then 'amounts are rounded'
+            when max_residual_usd <= last_decimal_usd then 'amounts are rounded'
             when
                 highest_deviation_usd < 0
-                and (free_count > 0 or is_whole_tokens)
+                and (free_count > 0 or is_partly_free)
                 then 'free tokens inside'
             when off_count < amount_count then 'several prices in one day'
             else 'no price fits every row'
         end as why_not
-    from weighed
+    from priced
 
 )
 

@@ -24,7 +24,7 @@ sizes as (
 
 ),
 
--- the matrix, 1 m12 m13 m14 / m12 1 m23 m24 / m13 m23 1 m34 / m14 m24 m34 1, and right side
+-- what is not on the diagonal of the matrix, and the right side
 scaled as (
 
     select
@@ -98,20 +98,29 @@ inverted as (
 ),
 
 -- USD per 1M tokens; nothing where the determinant is only the rounding of doubles
+weighted as (
+
+    select
+        *,
+        1000000 / case when determinant > 1e-12 then determinant end as per_1m
+    from inverted
+
+),
+
 solved as (
 
     select
         price_day_id,
         determinant,
         (c11 * right1 + c12 * right2 + c13 * right3 + c14 * right4) / size1
-        * 1000000 / case when determinant > 1e-12 then determinant end as uncached_per_1m,
+        * per_1m as uncached_per_1m,
         (c12 * right1 + c22 * right2 + c23 * right3 + c24 * right4) / size2
-        * 1000000 / case when determinant > 1e-12 then determinant end as cached_per_1m,
+        * per_1m as cached_per_1m,
         (c13 * right1 + c23 * right2 + c33 * right3 + c34 * right4) / size3
-        * 1000000 / case when determinant > 1e-12 then determinant end as written_per_1m,
+        * per_1m as written_per_1m,
         (c14 * right1 + c24 * right2 + c34 * right3 + c44 * right4) / size4
-        * 1000000 / case when determinant > 1e-12 then determinant end as output_per_1m
-    from inverted
+        * per_1m as output_per_1m
+    from weighted
 
 )
 

@@ -40,15 +40,24 @@ numbered as (
                 bill_grain, model_name, service_tier, is_regional, min_input_tokens,
                 token_class
             order by usage_date
-        )
-        - row_number() over (
+        ) as day_number,
+        row_number() over (
             partition by
                 bill_grain, model_name, service_tier, is_regional, min_input_tokens,
                 token_class, price_state, listed_price_per_1m, period_price_per_1m,
                 why_not
             order by usage_date
-        ) as run_number
+        ) as same_number
     from stated
+
+),
+
+runs as (
+
+    select
+        *,
+        day_number - same_number as run_number
+    from numbered
 
 ),
 
@@ -62,6 +71,7 @@ joined as (
         min_input_tokens,
         token_class,
         price_state,
+        run_number,
         listed_price_per_1m,
         period_price_per_1m as implied_price_per_1m,
         why_not,
@@ -70,8 +80,8 @@ joined as (
         sum(request_count) as request_count,
         sum(token_quantity) as token_quantity,
         sum(billed_usd) as billed_usd
-    from numbered
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, run_number
+    from runs
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 )
 

@@ -55,8 +55,9 @@ ranked as (
         changes.min_input_tokens,
         changes.effective_from,
         periods.token_class,
-        periods.price_state,
         periods.implied_price_per_1m,
+        case when periods.price_state = 'listed' then periods.listed_price_per_1m end
+            as listed_price_per_1m,
         row_number() over (
             partition by
                 changes.model_name, changes.min_input_tokens, changes.effective_from,
@@ -86,10 +87,10 @@ pivoted as (
             as cache_write_price_per_1m,
         max(case when token_class = 'output' then implied_price_per_1m end)
             as output_price_per_1m,
-        max(case when token_class = 'cached_input' then price_state end)
-            as cached_input_state,
-        max(case when token_class = 'cache_write' then price_state end)
-            as cache_write_state
+        max(case when token_class = 'cached_input' then listed_price_per_1m end)
+            as cached_input_as_listed,
+        max(case when token_class = 'cache_write' then listed_price_per_1m end)
+            as cache_write_as_listed
     from ranked
     where newest_first = 1
     group by 1, 2, 3
@@ -109,16 +110,12 @@ filled as (
         coalesce(
             pivoted.cached_input_price_per_1m,
             prices.cached_input_price_per_1m,
-            case
-                when pivoted.cached_input_state = 'listed' then prices.input_price_per_1m
-            end
+            pivoted.cached_input_as_listed
         ) as cached_input_price_per_1m,
         coalesce(
             pivoted.cache_write_price_per_1m,
             prices.cache_write_price_per_1m,
-            case
-                when pivoted.cache_write_state = 'listed' then prices.input_price_per_1m
-            end
+            pivoted.cache_write_as_listed
         ) as cache_write_price_per_1m,
         coalesce(pivoted.output_price_per_1m, prices.output_price_per_1m)
             as output_price_per_1m
