@@ -60,6 +60,7 @@ priced_pairs as (
 
     select
         pairs.*,
+        coalesce(prices.min_input_tokens, 0) as min_input_tokens,
         case
             when pairs.is_billed then {{ list_price_usd('pairs', 'prices') }}
             else pairs.listed_usd
@@ -116,6 +117,7 @@ errors as (
         price_model_name,
         priced_at,
         input_tokens,
+        min_input_tokens,
         input_tokens
         - coalesce(cached_input_tokens, 0)
         - coalesce(cache_write_tokens, 0) as uncached_input_tokens,

@@ -78,12 +78,10 @@ rounded as (
         cause,
         evidence_class,
         case
-        case
             -- of two scales DuckDB would keep neither: it has 38 digits in all
             when rounding = 'cent'
                 then cast(round(hypothesis_usd, 2) as decimal(30, 18))
             else hypothesis_usd
-        end as hypothesis_usd
         end as hypothesis_usd
     from likely
 
