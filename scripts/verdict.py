@@ -79,6 +79,17 @@ DISCREPANCY_COLUMNS = (
     "difference_usd",
 )
 
+PRICE_COLUMNS = (
+    "model",
+    "token_class",
+    "service_tier",
+    "listed_price_per_1m",
+    "implied_price_per_1m",
+    "first_date",
+    "last_date",
+    "suggested_row",
+)
+
 PAIRS = {
     "log_usage": "log and usage disagree",
     "usage_bill": "usage and bill disagree",
@@ -187,10 +198,17 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
         "order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
         f"reconciliation_key limit {LARGEST}",
     )
+    prices = _rows(
+        warehouse,
+        "price_findings",
+        PRICE_COLUMNS,
+        "where is_exact order by model, first_date, service_tier, token_class",
+    )
     return {
         "months": months,
         "known_months": [row["usage_month"] for row in known],
         "largest_discrepancies": largest,
+        "price_findings": prices,
         "less_detailed_files": [
             name
             for (name,) in warehouse.query(
@@ -237,6 +255,8 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
             "the place of an export that told more (line items, models or projects). Export it "
             "again with the same grouping to keep what that one proved."
         )
+    if result["price_findings"]:
+        _show_prices(console, result["price_findings"])
     if result["largest_discrepancies"]:
         console.print("\n[bold]The largest discrepancies[/]")
         _print_table(console, _largest_table(result["largest_discrepancies"]))
@@ -368,6 +388,36 @@ def _show_close(console: Console, close: dict[str, Any], broken_pairs: dict[str,
         console.print(
             f"  line items not understood: {count:,} ({_usd(close['unmapped_usd'])}); say what "
             "they are in seeds/line_items.csv or line_item_classes.csv (docs/exports.md)"
+        )
+
+
+def _show_prices(console: Console, prices: list[dict[str, Any]]) -> None:
+    """The prices that the bill proves and the list does not have."""
+    console.print("\n[bold]Billed at other prices than the list's[/] (USD per 1 million tokens)")
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("  model", "tokens", "tier"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("listed", "billed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("from", "to"):
+        table.add_column(heading, no_wrap=True)
+    for row in prices[:LARGEST]:
+        table.add_row(
+            Text("  " + row["model"]),
+            row["token_class"],
+            row["service_tier"],
+            row["listed_price_per_1m"] or "-",
+            row["implied_price_per_1m"],
+            row["first_date"],
+            row["last_date"],
+        )
+    _print_table(console, table)
+    if len(prices) > LARGEST:
+        console.print(f"  and {len(prices) - LARGEST} more in price_findings")
+    if any(row["suggested_row"] for row in prices):
+        console.print(
+            "  to take them into the price list: python scripts/update_prices.py --from-findings "
+            "--dry-run (docs/price-findings.md)"
         )
 
 
