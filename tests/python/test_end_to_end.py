@@ -40,6 +40,9 @@ MARTS = {
     "monthly_close": "usage_month",
     "loaded_files": "file_id",
     "model_prices": "model_name, valid_from, min_input_tokens",
+    "variance_waterfall": "usage_month, model, side, cause",
+    "drift_findings": "usage_date, model",
+    "price_findings": "model, token_class, service_tier, first_date, listed_price_per_1m",
 }
 LINES_TEST = "assert_loaded_lines_are_in_the_raw_tables"
 CLOCK = ("loaded_at", "reconciled_at")

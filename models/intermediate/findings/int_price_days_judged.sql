@@ -96,7 +96,9 @@ judged as (
                 then 'too few tokens'
             when is_proven then null
             when determinant < 0.000001 then 'collinear tokens'
-            when max_residual_usd <= last_decimal_usd then 'amounts are rounded'
+            when
+                last_decimal_usd > 0 and max_residual_usd <= last_decimal_usd
+                then 'amounts are rounded'
             when
                 highest_deviation_usd < 0
                 and (free_count > 0 or is_partly_free)
