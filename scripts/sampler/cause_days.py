@@ -35,7 +35,7 @@ LUNA_FORMER = date(2026, 7, 29)
 
 # of gpt-5.4-mini, from this day of the month on; no list has it
 EXPORTS_PRICE_CHANGE_DAY = 17
-EXPORTS_NEW_PRICE = per_1m("0.8 0.08 - 4")
+EXPORTS_NEW_PRICE = per_1m("0.825 0.0825 - 4.8")
 
 MISSING_DAY = 24  # in no export
 NEWEST_DAY = 30

@@ -163,7 +163,7 @@ def contexts_regions_and_fees() -> Iterator[Situation]:
     yield known("region_unsaid", "gpt-5.6-luna", **billed("regional_uplift", tenth))
     yield known("logged_region", "gpt-5.4", **logged("regional_uplift", tenth, region="eu"))
     yield known("logged_region_unsaid", "gpt-5.2", **logged("regional_uplift", tenth))
-    for cents, model in (("0.01", "gpt-4o"), ("0.025", "gpt-5.6")):
+    for cents, model in (("0.01", "gpt-4o"), ("0.025", "gpt-5.4")):
         fee = billed("fee", plus(usd(cents)), fee=usd(cents))
         yield known(f"fee_of_{cents}", model, **fee)
         yield known(f"openrouter_fee_of_{cents}", model, is_openrouter=True, **fee)
