@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from sampler.cause_files import NO_CAUSE, Cause
-from sampler.cause_prices import LONG, per_1m
+from sampler.cause_prices import per_1m
+from sampler.cause_traffic import LONG_PROMPT
 from sampler.cause_vocabulary import (
     Amount,
     Side,
@@ -138,7 +139,7 @@ DAYS: dict[tuple[int, str], Day] = {
     (13, "gpt-5.2"): mislogged("logged_as_flex", "flex", HALF, tier="flex"),
     (11, "gpt-5.2"): mislogged("logged_as_priority", "priority", times(7, 4), tier="priority"),
     (14, "gpt-5.4"): mislogged(
-        "long_prompts_missed", "long_context", short_context_price, input=(LONG, LONG + 60_000)
+        "long_prompts_missed", "long_context", short_context_price, input=LONG_PROMPT
     ),
     (15, "gpt-5.2"): Day(
         "two_mistakes_in_turn",

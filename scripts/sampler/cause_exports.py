@@ -252,9 +252,10 @@ class ExportMonth:
         log_error = error + (beyond or 0) - repeated
         cause = planted.one_sided if planted.one_sided.code else planted.day_log_cause
         errors = Errors(None, cause, None, planted.bill)
-        if is_listed and total is not None:
-            bill_error = (billed or 0) - total - log_error
-            errors = Errors(log_error, cause, bill_error, planted.bill)
+        if billed is None and planted is not AWAITED_DAY:
+            billed = 0
+        if is_listed and billed is not None:
+            errors = Errors(log_error, cause, billed - total - log_error, planted.bill)
         self.truth.expect_day(day, model, total, billed, errors, planted.name)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sampler.cause_prices import LONG, per_1m
+from sampler.cause_prices import per_1m
+from sampler.cause_traffic import LONG_PROMPT
 from sampler.cause_vocabulary import (
     AS_LISTED,
     Side,
@@ -36,7 +37,6 @@ from sampler.cause_vocabulary import (
 from sampler.vocabulary import UNLISTED, usd
 
 HALF = times(1, 2)
-LONG_PROMPT = (LONG, LONG + 60_000)
 SHORT_CALL = {"model": "gpt-4o-mini", "input": (900, 2_900), "output": (60, 400)}
 
 # of gpt-5.6, which became cheaper in the middle of the month

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from random import Random
 
-from sampler.cause_prices import Tokens
+from sampler.cause_prices import LONG, Tokens
 from sampler.vocabulary import UNLISTED
 
 CACHE_BLOCK = 128  # tokens
+LONG_PROMPT = (LONG, LONG + 60_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,14 @@ class Traffic:
     has_cache: bool = True
     has_cache_write: bool = False
     has_reasoning: bool = False
+    long_of_100: int = 0  # ordinary calls with a long prompt
     project: int = 0
 
     def tokens(self, rnd: Random, is_full: bool) -> Tokens:
         """Tokens of a call; `is_full`: none of the kinds that the model has is missing."""
         put, out = rnd.randint(*self.input), rnd.randint(*self.output)
+        if not is_full and rnd.randrange(100) < self.long_of_100:
+            put = rnd.randint(*LONG_PROMPT)
         is_cached = self.has_cache and (is_full or rnd.random() < 0.4)
         is_written = self.has_cache_write and (is_full or rnd.random() < 0.4)
         return Tokens(
@@ -60,7 +64,9 @@ DAILY = (
         calls=FEW,
         has_cache_write=True,
     ),
-    Traffic("gpt-5.4", "gpt-5.4", "agent_step", (5_000, 30_000), (800, 4_000), calls=FEW),
+    Traffic(
+        "gpt-5.4", "gpt-5.4", "agent_step", (5_000, 30_000), (800, 4_000), calls=FEW, long_of_100=6
+    ),
     Traffic(
         "gpt-5.2", "gpt-5.2", "agent_step", (9_000, 40_000), (800, 4_000), calls=FEW, project=1
     ),

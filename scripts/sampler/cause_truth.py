@@ -74,8 +74,7 @@ class Truth:
         situation: str,
     ) -> None:
         """A day of a model of the exports; without bill where none covers the day."""
-        is_known = errors.log is not None or None not in (logged, billed)
-        difference = (billed or 0) - (logged or 0) if is_known else None
+        difference = None if None in (logged, billed) else billed - logged
         amounts = map(decimal_text, (logged, billed, difference))
         row = (day, "(all)", model, *amounts, *errors.cells, situation)
         self.days.lines.append(csv_line(*row))
