@@ -6,7 +6,6 @@ The causes are stated, not computed: nothing here knows how a cause is found.
 from dataclasses import dataclass
 from datetime import date
 
-from sampler.cause_files import NO_CAUSE, Cause
 from sampler.cause_prices import per_1m
 from sampler.cause_traffic import LONG_PROMPT
 from sampler.cause_vocabulary import (
@@ -28,6 +27,7 @@ from sampler.cause_vocabulary import (
     write_at_input_price,
 )
 from sampler.export_situations import Charge, Pick, all_calls, half, no_call, twice
+from sampler.stated_causes import NO_CAUSE, Cause
 from sampler.vocabulary import UNLISTED, usd
 
 HALF = times(1, 2)

@@ -6,7 +6,7 @@ Amounts are whole units of 1e-18 USD, times milliseconds of a UTC day.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import NamedTuple
 
@@ -23,8 +23,6 @@ from sampler.cause_days import (
 )
 from sampler.cause_files import (
     LOG_UNIT,
-    NO_CAUSE,
-    Cause,
     Errors,
     Logged,
     double_text,
@@ -39,6 +37,7 @@ from sampler.cause_variant import Lines, Variant
 from sampler.export_files import CostLine, cost_line, usage_id
 from sampler.export_situations import Charge
 from sampler.period import DAY, HOUR, SECOND
+from sampler.stated_causes import NO_CAUSE, Cause
 from sampler.vocabulary import UNLISTED
 from sampler.writer import USERS, decimal_text, endless, request_ids
 
@@ -185,11 +184,16 @@ class ExportMonth:
             return None
         last = costs[-1]
         costs[-1] = last._replace(amount=last.amount + planted.bill_more)
+        total = 0
         for line in costs:
-            # a double has more decimals than anybody keeps
-            text = f"{Decimal(line.amount / 10**18):.39f}" if self.variant.is_noisy else ""
+            text, amount = "", line.amount
+            if self.variant.is_noisy:
+                # a double has more decimals than anybody keeps
+                usd = Decimal(line.amount / 10**18)
+                text, amount = f"{usd:.39f}", int((usd * 10**18).quantize(1, ROUND_HALF_UP))
             self.lines.costs.append((str(day), cost_line(day, line, text)))
-        return sum(line.amount for line in costs)
+            total += amount
+        return total
 
     def charge(self, day: date, charge: Charge) -> None:
         """Write a charge that is for no call."""

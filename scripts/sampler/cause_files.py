@@ -21,6 +21,7 @@ from sampler.export_files import (
     day_cells,
     instant,
 )
+from sampler.stated_causes import Cause
 from sampler.writer import decimal_text
 
 BILL_HEADER = (
@@ -36,32 +37,17 @@ OPENROUTER_HEADER = (
 )
 LOG_HEADER = f"{EXPORT_LOG_HEADER},cache_write_tokens,service_tier,is_batch,region"
 USAGE_HEADER = f"{COMPLETIONS_HEADER},input_cache_write_tokens"
-CAUSE_COLUMNS = (
+SIDE_COLUMNS = (
     "log_error_usd,log_cause,is_log_cause_provable,bill_error_usd,bill_cause,"
     "is_bill_cause_provable,situation"
 )
 TRUTH_HEADER = (
     "reconciliation_key,usage_date,model,is_allocated,logged_usd,expected_usd,billed_usd,"
-    f"difference_usd,{CAUSE_COLUMNS}"
+    f"difference_usd,{SIDE_COLUMNS}"
 )
-DAILY_HEADER = "usage_date,project_id,model,logged_usd,billed_usd,difference_usd," + CAUSE_COLUMNS
+DAILY_HEADER = "usage_date,project_id,model,logged_usd,billed_usd,difference_usd," + SIDE_COLUMNS
 
 LOG_UNIT, BILL_UNIT = 10**16, 10**18  # of a cent and of a dollar
-
-
-class Cause(NamedTuple):
-    """Why a side differs from the list; no code where it does not."""
-
-    code: str = ""
-    is_provable: bool = True
-
-    @property
-    def cells(self) -> tuple[str, str]:
-        """As the truth has it."""
-        return self.code, str(self.is_provable).lower() if self.code else ""
-
-
-NO_CAUSE = Cause()
 
 
 class Errors(NamedTuple):

@@ -10,8 +10,6 @@ from random import Random
 from sampler.cause_files import (
     BILL_UNIT,
     LOG_UNIT,
-    NO_CAUSE,
-    Cause,
     Errors,
     Logged,
     bill_line,
@@ -35,6 +33,7 @@ from sampler.cause_variant import Lines, Variant
 from sampler.cause_vocabulary import Side
 from sampler.export_files import usage_id
 from sampler.period import SECOND
+from sampler.stated_causes import NO_CAUSE, Cause
 from sampler.vocabulary import UNLISTED
 from sampler.writer import USERS, decimal_text, endless, request_ids
 

@@ -234,9 +234,13 @@ class Exports:
         if bucket.log:
             own = sum(bucket.log(list_price(day, traffic, *call.tokens)) for call in logged)
         sides = Sides(len(logged), len(reported), own, *listed, sum(li.amount for li in lines))
+        row_reason = ""
         if day == self.missing_day:
             sides.reported_requests = sides.reported = sides.billed = None
-        self.truth.expect(day, traffic.model, sides, bucket.outcome, bucket.broken, bucket.name)
+            # no bill is waited for by a call that none could name
+            row_reason = "no_request_id" if traffic.is_embedding else ""
+        outcome = (bucket.outcome, bucket.broken, bucket.name, row_reason)
+        self.truth.expect(day, traffic.model, sides, *outcome)
         if bucket.unmapped_item:
             self.truth.count_unmapped(day, bucket.bill_more)
 
