@@ -32,7 +32,7 @@ PRICE_CHANGES = {
 ROWS = (
     "select reconciliation_key, cast(usage_date as text) as usage_date, model, logged_usd, "
     "billed_usd, difference_usd, log_error_usd, log_cause, bill_error_usd, bill_cause, cause, "
-    "cause_candidates from reconciliation.reconciled_requests"
+    "cause_candidates, status_reason from reconciliation.reconciled_requests"
 )
 DAYS = (
     "select cast(usage_date as text) as usage_date, model, logged_usd, billed_usd, "
@@ -168,6 +168,8 @@ def test_days_of_the_exports_have_the_planted_causes(built, sample, target):
 def test_a_day_has_the_errors_and_the_common_cause_of_its_rows(built, target):
     sums = defaultdict(lambda: {"log": Decimal(0), "bill": Decimal(0), "causes": set()})
     for row in rows_of(built["causes", target], ROWS):
+        if row["status_reason"] in ("not_an_api_call", "non_usage_charge"):
+            continue  # no day's usage
         own = sums[row["usage_date"], row["model"]]
         for side in ("log", "bill"):
             own[side] += row[f"{side}_error_usd"] or 0

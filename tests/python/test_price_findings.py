@@ -410,6 +410,10 @@ def plant_gaps(world: World) -> None:
         )
         # a price of the list ends a period, and its own day has the bill's price
         world.day("o3", day, times(LIST.rates("o3", day, 0), "9/10"))
+        # a class that the list has no price for
+        listed = (*LIST.rates("embed-v4.0", day, 0)[:3], Fraction(0))
+        tokens = lambda _: world.tokens((Fraction(1),) * 4, 0)  # noqa: E731
+        world.day("embed-v4.0", day, (*listed[:3], Fraction(1, 2)), listed=listed, tokens=tokens)
         # cached tokens stay at the price that the list gives them for want of another
         listed = LIST.rates("gpt-4", day, 0)
         world.day("gpt-4", day, times(listed, "4/5", (0,)) if day >= CHANGE else listed)
@@ -678,3 +682,88 @@ def test_nothing_is_found_where_nothing_is_planted(apart, project, tmp_path):
     prices = (project / "seeds" / "ai_model_pricing.csv").read_bytes()
     assert adopt(apart, project).startswith("Nothing to add: ")
     assert (project / "seeds" / "ai_model_pricing.csv").read_bytes() == prices
+
+
+# --- adopting, without a build
+
+
+def fill(env: dict[str, str], suggested: list[str], back: tuple[str, ...] = ()) -> None:
+    """The two tables that the script reads, with these rows of the price list."""
+    query(env, "create schema reconciliation")
+    query(env, "create schema reconciliation_staging")
+    query(
+        env,
+        "create table reconciliation.price_findings "
+        "(is_exact boolean, suggested_row varchar(200), why_not varchar(50))",
+    )
+    query(
+        env,
+        "create table reconciliation_staging.int_price_rows_suggested (price_row varchar(200))",
+    )
+    for row in suggested:
+        query(env, f"insert into reconciliation.price_findings values (true, '{row}', null)")
+    query(env, "insert into reconciliation.price_findings values (false, null, 'too few rows')")
+    for row in (*suggested, *back):
+        query(env, f"insert into reconciliation_staging.int_price_rows_suggested values ('{row}')")
+
+
+def rows_of(project: Path, model: str) -> list[str]:
+    lines = (project / "seeds" / "ai_model_pricing.csv").read_text().splitlines()
+    return [line for line in lines if f",{model}," in line]
+
+
+NEW = "openai,gpt-4o,2025-05-14,0,2,1,,8,bill 2025-05-14"
+BACK_AGAIN = "openai,gpt-4o,2025-05-20,0,2.5,1.25,,10,bill 2025-05-20"
+
+
+def test_a_price_and_its_end_become_dated_rows(warehouse, project):
+    fill(warehouse, [NEW, NEW], (BACK_AGAIN,))
+    before = rows_of(project, "gpt-4o")
+    assert adopt(warehouse, project, "--dry-run") == (
+        "Would add 2 rows to PRICES from the bill: 0 already there, 0 held by a row by hand.\n"
+        f"  {NEW}\n  {BACK_AGAIN}\n"
+        "  1 findings propose no row: price_findings.why_not says why\n"
+    ).replace("PRICES", str(project / "seeds" / "ai_model_pricing.csv"))
+    assert rows_of(project, "gpt-4o") == before
+    assert "Run `dbt build`" in adopt(warehouse, project)
+    assert rows_of(project, "gpt-4o") == [*before, NEW, BACK_AGAIN]
+    said = adopt(warehouse, project)
+    assert said.startswith("Added 0 rows") and "2 already there" in said
+    # the package's prices come and go, the bill's stay
+    run([*UPDATE, "--seeds", str(project / "seeds")], warehouse)
+    assert rows_of(project, "gpt-4o") == [*before, NEW, BACK_AGAIN]
+
+
+def test_a_row_by_hand_stays_and_a_row_of_the_bill_does_not(duckdb_file, project):
+    prices = project / "seeds" / "ai_model_pricing.csv"
+    own = "openai,gpt-4o,2025-05-14,0,3,,,9,our contract"
+    old = "openai,gpt-4.1,2025-05-14,0,1,0.5,,4,bill 2025-05-14"
+    same = "openai,gpt-5,2025-05-14,0,1.10,0.1,,9,our contract"
+    with prices.open("a") as lines:
+        lines.write(f"{own}\n{old}\n{same}\n")
+    new = old.replace(",0,1,", ",0,1.2,")
+    fill(duckdb_file, [NEW, new, "openai,gpt-5,2025-05-14,0,1.1,0.1,,9,bill 2025-05-14"])
+    said = adopt(duckdb_file, project)
+    assert "Added 1 row to " in said and "1 already there, 1 held by a row by hand" in said
+    assert "a row by hand stays; remove it to take the bill's: gpt-4o 2025-05-14 0" in said
+    assert own in rows_of(project, "gpt-4o") and NEW not in rows_of(project, "gpt-4o")
+    assert new in rows_of(project, "gpt-4.1") and old not in rows_of(project, "gpt-4.1")
+    assert same in rows_of(project, "gpt-5")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--from-findings"], 2, "no mart price_findings: run `dbt build` first"),
+        (["--from-findings", "--target", "nowhere"], 2, "no target 'nowhere'"),
+        (["--target", "duckdb"], 2, "--target says which warehouse --from-findings reads"),
+    ],
+)
+def test_what_cannot_be_read_is_said(duckdb_file, project, options, status, said):
+    prices = project / "seeds" / "ai_model_pricing.csv"
+    before = prices.read_bytes()
+    command = [*UPDATE, *options, "--seeds", str(project / "seeds")]
+    done = subprocess.run(command, env=duckdb_file, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status and said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert prices.read_bytes() == before

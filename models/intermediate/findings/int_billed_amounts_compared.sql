@@ -51,7 +51,6 @@ priced as (
 
 ),
 
--- a class that the list has no price for cannot differ from it
 compared as (
 
     select
@@ -59,7 +58,6 @@ compared as (
         billed_usd > 0 and abs(deviation_usd) > 0.000000000001 as is_off,
         cast(billed_usd as double precision) as rough_usd
     from priced
-    where deviation_usd is not null
 
 ),
 

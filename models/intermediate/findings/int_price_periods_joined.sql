@@ -77,9 +77,9 @@ joined as (
         why_not,
         min(usage_date) as first_date,
         max(usage_date) as last_date,
-        sum(request_count) as request_count,
-        sum(token_quantity) as token_quantity,
-        sum(billed_usd) as billed_usd
+        cast(sum(request_count) as bigint) as request_count,
+        cast(sum(token_quantity) as bigint) as token_quantity,
+        cast(sum(billed_usd) as decimal(30, 18)) as billed_usd
     from runs
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 

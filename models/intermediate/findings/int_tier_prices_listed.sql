@@ -87,6 +87,7 @@ factors as (
 
 ),
 
+-- a price that the list lacks is 0 here: a bill that has one differs from the list
 listed as (
 
     select
@@ -98,14 +99,22 @@ listed as (
         factors.service_tier as listed_tier,
         factors.is_regional,
         factors.multiplier,
-        cast(prices.usd_per_input_token * factors.multiplier as decimal(18, 12))
-            as usd_per_input_token,
-        cast(prices.usd_per_cached_input_token * factors.multiplier as decimal(18, 12))
-            as usd_per_cached_input_token,
-        cast(prices.usd_per_cache_write_token * factors.multiplier as decimal(18, 12))
-            as usd_per_cache_write_token,
-        cast(prices.usd_per_output_token * factors.multiplier as decimal(18, 12))
-            as usd_per_output_token
+        cast(
+            coalesce(prices.usd_per_input_token, 0) * factors.multiplier
+            as decimal(18, 12)
+        ) as usd_per_input_token,
+        cast(
+            coalesce(prices.usd_per_cached_input_token, 0) * factors.multiplier
+            as decimal(18, 12)
+        ) as usd_per_cached_input_token,
+        cast(
+            coalesce(prices.usd_per_cache_write_token, 0) * factors.multiplier
+            as decimal(18, 12)
+        ) as usd_per_cache_write_token,
+        cast(
+            coalesce(prices.usd_per_output_token, 0) * factors.multiplier
+            as decimal(18, 12)
+        ) as usd_per_output_token
     from prices
     inner join factors
         on

@@ -32,9 +32,9 @@ final as (
         periods.implied_price_per_1m,
         periods.first_date,
         periods.last_date,
-        cast(periods.request_count as bigint) as request_count,
-        cast(periods.token_quantity as bigint) as token_quantity,
-        cast(periods.billed_usd as decimal(30, 18)) as billed_usd,
+        periods.request_count,
+        periods.token_quantity,
+        periods.billed_usd,
         periods.price_state = 'implied' as is_exact,
         price_rows.price_row as suggested_row,
         case
