@@ -35,7 +35,27 @@ priced as (
         cast(
             amounts.billed_usd - {{ list_price_usd('amounts', 'listed') }}
             as decimal(30, 18)
-        ) as deviation_usd
+        ) as deviation_usd,
+        -- an item sums calls of every length, each at the price of its context tier
+        cast(
+            case
+                when amounts.bill_grain = 'bucket'
+                    then
+                        (
+                            amounts.input_tokens
+                            - amounts.cached_input_tokens
+                            - amounts.cache_write_tokens
+                        )
+                        * listed.context_usd_per_input_token
+                        + amounts.cached_input_tokens
+                        * listed.context_usd_per_cached_input_token
+                        + amounts.cache_write_tokens
+                        * listed.context_usd_per_cache_write_token
+                        + amounts.output_tokens * listed.context_usd_per_output_token
+                else 0
+            end
+            as decimal(30, 18)
+        ) as context_usd
     from amounts
     left join listed_tiers
         on amounts.service_tier = listed_tiers.listed_tier
@@ -56,6 +76,7 @@ compared as (
     select
         *,
         billed_usd > 0 and abs(deviation_usd) > 0.000000000001 as is_off,
+        deviation_usd > 0 and deviation_usd <= context_usd as is_within_context_tiers,
         cast(billed_usd as double precision) as rough_usd
     from priced
 

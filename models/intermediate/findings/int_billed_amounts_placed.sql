@@ -56,18 +56,18 @@ placed as (
 
     select
         'request' as bill_grain,
-        price_model_name as model_name,
-        billed_date as usage_date,
+        requests.price_model_name as model_name,
+        requests.billed_date as usage_date,
         'all' as token_class,
         coalesce({{ stated_tier('requests', ['', 'auto', 'standard']) }}, 'default')
             as service_tier,
-        coalesce(region, '') <> '' as is_regional,
-        input_tokens as context_tokens,
-        input_tokens,
-        coalesce(cached_input_tokens, 0) as cached_input_tokens,
-        coalesce(cache_write_tokens, 0) as cache_write_tokens,
-        output_tokens,
-        billed_usd
+        coalesce(requests.region, '') <> '' as is_regional,
+        requests.input_tokens as context_tokens,
+        requests.input_tokens,
+        coalesce(requests.cached_input_tokens, 0) as cached_input_tokens,
+        coalesce(requests.cache_write_tokens, 0) as cache_write_tokens,
+        requests.output_tokens,
+        requests.billed_usd
     from requests
 
     union all

@@ -61,6 +61,7 @@ classes as (
         chosen_days.min_input_tokens,
         token_classes.token_class,
         chosen_days.is_at_list,
+        chosen_days.is_within_context_tiers,
         chosen_days.amount_count,
         chosen_days.billed_usd as day_usd,
         chosen_days.why_not,
@@ -95,6 +96,20 @@ classes as (
 
 ),
 
+-- a mixture of context tiers has another price every day
+repeated as (
+
+    select
+        *,
+        count(*) over (
+            partition by
+                bill_grain, model_name, service_tier, is_regional,
+                min_input_tokens, token_class, implied_usd_per_token
+        ) as day_count
+    from classes
+
+),
+
 stated as (
 
     select
@@ -114,11 +129,13 @@ stated as (
         implied_usd_per_token,
         case
             when is_at_list then 'listed'
+            when is_within_context_tiers and (why_not is not null or day_count < 2)
+                then 'listed'
             when why_not is not null then 'open'
             when implied_usd_per_token <> listed_usd_per_token then 'implied'
             else 'listed'
         end as price_state
-    from classes
+    from repeated
     where token_quantity > 0
 
 )

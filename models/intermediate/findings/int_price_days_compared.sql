@@ -31,6 +31,8 @@ summed as (
         sum(case when billed_usd > 0 then 1 else 0 end) as amount_count,
         sum(case when billed_usd = 0 then 1 else 0 end) as free_count,
         sum(case when is_off then 1 else 0 end) as off_count,
+        sum(case when is_off and not is_within_context_tiers then 1 else 0 end)
+            as beyond_context_tiers_count,
         -- amounts of $0 are granted tokens: never part of a rate
         sum(
             case
@@ -81,7 +83,8 @@ judged as (
                 bill_grain, model_name, usage_date, token_class,
                 service_tier, is_regional, min_input_tokens
         ) as price_day_id,
-        off_count = 0 or max_deviation_usd <= last_decimal_usd as is_at_list
+        off_count = 0 or max_deviation_usd <= last_decimal_usd as is_at_list,
+        off_count > 0 and beyond_context_tiers_count = 0 as is_within_context_tiers
     from ranked
     where fit_number = 1
 

@@ -121,6 +121,29 @@ listed as (
             prices.valid_from < factors.valid_to
             and prices.valid_to > factors.valid_from
 
+),
+
+-- what a call costs more per token in the highest context tier
+ranged as (
+
+    select
+        *,
+        max(usd_per_input_token) over tiers_of_one_price - usd_per_input_token
+            as context_usd_per_input_token,
+        max(usd_per_cached_input_token) over tiers_of_one_price
+        - usd_per_cached_input_token
+            as context_usd_per_cached_input_token,
+        max(usd_per_cache_write_token) over tiers_of_one_price
+        - usd_per_cache_write_token
+            as context_usd_per_cache_write_token,
+        max(usd_per_output_token) over tiers_of_one_price - usd_per_output_token
+            as context_usd_per_output_token
+    from listed
+    window
+        tiers_of_one_price as (
+            partition by model_name, valid_from, listed_tier, is_regional, multiplier
+        )
+
 )
 
-select * from listed
+select * from ranged
