@@ -414,14 +414,16 @@ def explained(
         if abs(difference) > NOISE:
             causes["log"] = "no_price"
     else:
+        # a matched row that is no provider call may lack a cost, which counts as 0
+        amounts = {side: row[f"{side}_usd"] or Decimal(0) for side in ("logged", "billed")}
         expected = row["expected_usd"]
         errors = {
-            "log": usd(expected - row["logged_usd"]),
-            "bill": usd(row["billed_usd"] - expected),
+            "log": usd(expected - amounts["logged"]),
+            "bill": usd(amounts["billed"] - expected),
         }
         if abs(difference) > NOISE:
             pair = Pair(call, request, expected)
-            for side, amount in (("log", row["logged_usd"]), ("bill", row["billed_usd"])):
+            for side, amount in (("log", amounts["logged"]), ("bill", amounts["billed"])):
                 if abs(errors[side]) > NOISE:
                     causes[side], found = explain(amount, side, pair, reference, rules)
                     candidates |= found

@@ -1,0 +1,404 @@
+"""Random worlds of calls whose amounts were made wrongly: every cause against causes_oracle.py.
+
+A world is two bills and a log. Most calls are priced by one hypothesis of the seed on each side,
+some by two at once, by none, or a hair off; what the rows state of tiers, regions and fees fits the
+hypothesis, contradicts it or is missing. So one build tries each hypothesis some hundred times.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from causes_oracle import (
+    Hypothesis,
+    Pair,
+    Rules,
+    amounts_under,
+    expect_causes,
+    listed_name,
+    tiers_of,
+    waterfall,
+)
+from conftest import ROOT, query
+from oracle import Billed, Call, Line, Reference, expect, list_price, usd
+from test_random_months import DBT, Draft, assert_equal, load, run, write
+
+PERIODS = {  # models that the list has several prices of, and times between which they change
+    "o3": ("2025-06-10",),
+    "o3-2025-04-16": ("2025-06-10",),
+    "gpt-5.6": ("2026-08-21",),
+    "openai/gpt-5.6": ("2026-08-21",),
+    "claude-sonnet-4-6": ("2026-03-13",),
+    "mistral-large-4": ("2026-10-20", "2026-10-29"),
+    "grok-4.20": ("2026-04-30",),
+    "mistral-small-latest": ("2026-03-16",),
+}
+MODELS = (
+    *PERIODS,
+    *("gpt-4o", "openai/gpt-4o-2024-08-06", "gpt-4o-mini", "gpt-4.1", "gpt-5", "gpt-5.4"),
+    *("gpt-5.4-2026-03-05", "gpt-5.2", "o1", "anthropic/claude-sonnet-4.5", "gpt-4-turbo"),
+    *("gemini-2.5-pro", "text-embedding-3-small", "ft:gpt-4o-2024-08-06:acme::b7"),
+    *("unheard-of", "acme/unheard-of-2025-01-01"),
+)
+DAYS = ("2025-06-10", "2026-03-13", "2026-08-21", "2026-10-20", "2026-10-29")
+HOURS = (-30, -1, -0.0001, 0, 0, 0.0001, 1, 7.5, 23, 40)
+INPUTS = (1, 9, 400, 2000, 2000, 12_345, 12_345, 128_000, 200_000, 272_000, 272_001, 300_000)
+OUTPUTS = (0, 1, 80, 777, 777, 4000)
+TIERS = (
+    *(None, None, None, None, None, None, "auto", "AUTO", "default", "standard", "flex", "Flex"),
+    *("priority", "batch", "incentivized-tier", "scale"),
+)
+BATCHES = (None, None, None, None, False, True)
+REGIONS = (None, None, None, None, " ", "eu")
+FEES = (None, None, None, "0", "0.01", "0.025")
+EDGES = (
+    *("0.000000001", "-0.000000001", "0.000000001000000001", "-0.000000001000000001"),
+    *("0.000000000999999999", "0.0000000005", "-0.0000000008", "0.0000000016", "-0.00000002"),
+)
+ACTIONS = (None, "chat", "chat", "admin_grant")
+PROVEN = {
+    *("batch", "flex", "priority", "free_tier_grant", "regional_uplift", "fee", "long_context"),
+    *("cache_ignored", "cache_counted_twice", "cache_priced_zero", "cache_write_as_input"),
+    *("reasoning_counted_twice", "reasoning_only", "token_mismatch", "stale_price"),
+    *("price_change", "unit_error", "double_count", "cents_rounding", "priced_as_other_model"),
+}
+OTHERS = {
+    *("not_logged", "missing_from_bill", "awaiting_bill", "duplicate_log", "not_applicable"),
+    *("no_price", "several", "ambiguous", "unexplained", None),
+}
+
+
+class World:
+    """Two bills and a log, drawn from a seed; `rules` are those that make the amounts."""
+
+    def __init__(self, seed: int, reference: Reference, rules: Rules) -> None:
+        self.rng = random.Random(seed)
+        self.reference, self.rules = reference, rules
+        self.serial = 0
+        start = datetime(2025, 6, 1)
+        self.bill = Draft("bill", "openai", start, 600)
+        self.router = Draft("router", "openrouter", start, 600)
+        self.log = Draft("log", None, start, 600)
+        self.files = [self.bill, self.router, self.log]
+        for draft in self.files:
+            draft.loaded_at = datetime(2026, 12, 1)
+        for _ in range(1800):
+            self.matched()
+        for _ in range(150):
+            self.of_one_side()
+        for draft in self.files:
+            self.rng.shuffle(draft.rows)
+            draft.rows = [
+                replace(row, line_number=2 + place) for place, row in enumerate(draft.rows)
+            ]
+
+    def one(self, values: Iterable):
+        return self.rng.choice(list(values))
+
+    def is_lucky(self, chance: float) -> bool:
+        return self.rng.random() < chance
+
+    def name(self, prefix: str) -> str:
+        self.serial += 1
+        return f"{prefix}{self.serial}"
+
+    # a call that is logged and billed
+
+    def matched(self) -> None:
+        """A call and its billed request, each with an amount of its own making."""
+        ways = {
+            side: self.one(way for way in self.rules.hypotheses if way.side in (None, side))
+            for side in ("log", "bill")
+        }
+        main = ways[self.one(ways)]
+        draft = self.one([self.bill, self.bill, self.bill, self.router])
+        model = self.model(main)
+        at = self.moment(model)
+        tokens = self.tokens(main)
+        call, line = self.call(model, at, tokens), self.line(model, at, tokens)
+        call, line = self.with_facts(main, call, line)
+        if draft is self.router:
+            line = replace(line, service_tier=None, is_batch=None, region=None)
+            line = replace(line, cache_write_tokens=None)
+        call, line = self.counted_otherwise(main, call, line)
+
+        billed_usd = self.amount(ways["bill"], "bill", call, line)
+        logged_usd = self.amount(ways["log"], "log", call, line)
+        if billed_usd is not None and self.is_lucky(0.1):
+            # equal but for noise, whatever the list price
+            logged_usd = billed_usd + Decimal(self.one(["0", *EDGES]))
+        if billed_usd is None and None in (line.input_tokens, line.output_tokens):
+            billed_usd = Decimal("0.5")
+        line = replace(line, cost_usd=billed_usd)
+        if logged_usd is not None:
+            call = replace(call, calculated_cost_cents=logged_usd * 100)
+        self.log.rows.append(call)
+        if self.is_lucky(0.03):
+            again = replace(call, id=self.name("u"), created_at=call.created_at + timedelta(1))
+            self.log.rows.append(again)
+        draft.rows += self.in_parts(line) if self.is_lucky(0.1) else [line]
+
+    def model(self, way: Hypothesis) -> str:
+        if way.price_row in ("earlier", "later") and self.is_lucky(0.8):
+            return self.one(PERIODS)
+        if way.price_row == "short_context" and self.is_lucky(0.8):
+            return self.one(["gpt-5.4", "gpt-5.6", "gemini-2.5-pro", "grok-4.20"])
+        if way.coefficients["cache_write_at_input_price"] and self.is_lucky(0.8):
+            return self.one(["gpt-5.6", "claude-sonnet-4-6", "anthropic/claude-sonnet-4.5"])
+        return self.one(MODELS)
+
+    def moment(self, model: str) -> datetime:
+        day = datetime.fromisoformat(self.one(PERIODS.get(model, DAYS)))
+        return day + timedelta(hours=self.one(HOURS))
+
+    def tokens(self, way: Hypothesis) -> dict[str, int | None]:
+        """Of one call; what the hypothesis is about is mostly there."""
+        given, output = self.one(INPUTS), self.one(OUTPUTS)
+        if way.min_input_tokens or way.price_row == "short_context":
+            given = self.one([272_001, 300_000, given])
+        part = self.one([None, 0, 0, given // 4, given // 2])
+        other = self.one([None, None, 0, given // 5, given // 3])
+        if way.evidence_class == 2 and self.is_lucky(0.8):
+            part, other = given // 4, self.one([None, given // 3])
+        return {
+            "input_tokens": given,
+            "cached_input_tokens": part,
+            "cache_write_tokens": other,
+            "output_tokens": output,
+            "reasoning_tokens": self.one([None, 0, output // 2, output // 3]),
+        }
+
+    def call(self, model: str, at: datetime, tokens: dict[str, int | None]) -> Call:
+        return Call(
+            line_number=0,
+            id=self.name("u"),
+            created_at=at,
+            model_used=model if self.is_lucky(0.97) else self.one([*MODELS, None]),
+            action_type=self.one(ACTIONS),
+            openai_request_id=self.name("r"),
+            **tokens,
+        )
+
+    def line(self, model: str, at: datetime, tokens: dict[str, int | None]) -> Line:
+        """The same call on the bill: by its id at any time, or near in time without one."""
+        request_id, billed_at = f"r{self.serial}", at
+        if self.is_lucky(0.15):
+            billed_at = self.one([at + timedelta(hours=self.one(HOURS)), None])
+        elif self.is_lucky(0.15):
+            request_id = self.one([None, self.name("other")])
+            billed_at = at + timedelta(seconds=self.one([-60, 0, 5, 61]))
+        return Line(
+            line_number=0, request_id=request_id, billed_at=billed_at, model=model, **tokens
+        )
+
+    def with_facts(self, way: Hypothesis, call: Call, line: Line) -> tuple[Call, Line]:
+        """What the rows state; nothing most often, as logs do."""
+        if self.is_lucky(0.5):
+            call = replace(call, service_tier=self.one(TIERS), is_batch=self.one(BATCHES))
+            call = replace(call, region=self.one(REGIONS))
+        if self.is_lucky(0.5):
+            line = replace(line, service_tier=self.one(TIERS), is_batch=self.one(BATCHES))
+            line = replace(line, region=self.one(REGIONS), fee_usd=decimal(self.one(FEES)))
+        row, other = (line, call) if self.is_lucky(0.5) else (call, line)
+        if way.fact == "service_tier" and self.is_lucky(0.9):
+            tier = self.one(tiers_of(way.cause, self.rules))
+            row = replace(row, service_tier=tier, is_batch=None)
+            if tier == "batch" and self.is_lucky(0.5):
+                row = replace(row, service_tier=self.one([None, "default"]), is_batch=True)
+            if self.is_lucky(0.7):
+                other = replace(other, service_tier=None, is_batch=None)
+        if way.fact == "region" and self.is_lucky(0.9):
+            row = replace(row, region="eu")
+        call, line = (other, row) if isinstance(row, Line) else (row, other)
+        if way.fact == "fee" and self.is_lucky(0.9):
+            line = replace(line, fee_usd=Decimal("0.025"))
+        return call, line
+
+    def counted_otherwise(self, way: Hypothesis, call: Call, line: Line) -> tuple[Call, Line]:
+        """The log has other tokens, or one of the two lacks some."""
+        if way.price_row == "logged_tokens" or self.is_lucky(0.1):
+            column = self.one(
+                ["input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens"]
+            )
+            count = (getattr(call, column) or 0) + self.one([1, -1, 50])
+            call = replace(call, **{column: max(count, 0)})
+        elif self.is_lucky(0.1):
+            columns = self.one(
+                [
+                    ["input_tokens", "output_tokens"],
+                    ["input_tokens"],
+                    ["cached_input_tokens", "reasoning_tokens"],
+                    ["cache_write_tokens", "reasoning_tokens"],
+                ]
+            )
+            unknown = dict.fromkeys(columns)
+            if self.is_lucky(0.6):
+                line = replace(line, **unknown)
+            else:
+                call = replace(call, **unknown)
+        return call, line
+
+    def amount(self, way: Hypothesis, side: str, call: Call, line: Line) -> Decimal | None:
+        """Dollars as the hypothesis makes them; or a hair off, by two at once, or by none."""
+        made = self.made(way, side, call, line)
+        listed = self.made(None, side, call, line)
+        kind = self.rng.random()
+        if made is None or kind < 0.05:
+            return self.one([Decimal("0.01"), Decimal("1.234567"), Decimal(0), None])
+        if kind < 0.5:
+            return made
+        if kind < 0.6:
+            return listed
+        if kind < 0.75:
+            return made + Decimal(self.one(EDGES))
+        if kind < 0.8:
+            return listed + Decimal(self.one(EDGES))
+        if kind < 0.9:
+            # what an application that computes in doubles writes
+            return usd(Decimal(repr(float(made) * 1.0000000000000002)))
+        if kind < 0.95:
+            return usd(made * self.one([Decimal("0.5"), Decimal("1.1"), Decimal("0.97")]))
+        return Decimal(0)
+
+    def made(self, way: Hypothesis | None, side: str, call: Call, line: Line) -> Decimal | None:
+        """The amount under a hypothesis, or else the list price; None where there is none."""
+        pair = paired(call, line, self.reference)
+        if pair is None:
+            return None
+        if way is None:
+            return pair.expected_usd
+        found = amounts_under(way, side, pair, self.reference, self.rules)
+        return self.one(found) if found else pair.expected_usd
+
+    def in_parts(self, line: Line) -> list[Line]:
+        """The line as two of one request, which add up; the dearer one speaks for it."""
+        if line.request_id is None or not line.cost_usd or line.cost_usd < 0:
+            return [line]
+        tier = line.service_tier
+        rest = replace(
+            line,
+            input_tokens=None if line.input_tokens is None else 0,
+            cached_input_tokens=None,
+            cache_write_tokens=None,
+            output_tokens=None if line.output_tokens is None else 0,
+            reasoning_tokens=None,
+            cost_usd=usd(line.cost_usd * Decimal("0.25")),
+            fee_usd=None,
+            service_tier="flex" if tier == "priority" else tier,
+        )
+        return [replace(line, cost_usd=line.cost_usd - rest.cost_usd), rest]
+
+    # a call that is only logged, a request that is only billed
+
+    def of_one_side(self) -> None:
+        model = self.one(MODELS)
+        at = self.moment(model)
+        tokens = self.tokens(self.one(self.rules.hypotheses))
+        if self.is_lucky(0.4):
+            cost = decimal(self.one(["0", "0.0000000005", "0.02", "-0.3", None]))
+            line = self.line(model, at, tokens)
+            self.bill.rows.append(replace(line, request_id=self.name("b"), cost_usd=cost))
+            return
+        at = self.one([at, at, datetime(2026, 12, 15), datetime(2025, 5, 1)])
+        cents = decimal(self.one(["0", "0.00000005", "0.00000011", "3", None]))
+        call = replace(self.call(model, at, tokens), calculated_cost_cents=cents)
+        if self.is_lucky(0.3):
+            call = replace(call, openai_request_id=None)
+        self.log.rows.append(call)
+        if self.is_lucky(0.2):
+            self.log.rows.append(replace(call, id=self.name("u")))
+
+
+def decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def paired(call: Call, line: Line, reference: Reference) -> Pair | None:
+    """The two as they are when they match, if they have a list price."""
+    request = Billed(
+        key="",
+        issuer="",
+        request_id=None,
+        usd=None,
+        is_usd_known=True,
+        cost_basis="",
+        file=None,
+        **{
+            name: getattr(line, name)
+            for name in (
+                *("billed_at", "model", "input_tokens", "cached_input_tokens", "output_tokens"),
+                *("cache_write_tokens", "reasoning_tokens", "fee_usd", "service_tier"),
+                *("is_batch", "region"),
+            )
+        },
+    )
+    pair = Pair(call, request, Decimal(0))
+    row = pair.priced
+    tokens = (row.input_tokens, row.cached_input_tokens, row.cache_write_tokens, row.output_tokens)
+    listed = list_price(line.model, pair.at, tokens, reference)
+    return None if listed is None else replace(pair, expected_usd=listed)
+
+
+# comparison ---------------------------------------------------------------------------------------
+
+COLUMNS = (
+    *("reconciliation_key", "status_reason", "expected_usd", "difference_usd"),
+    *("log_error_usd", "log_cause", "bill_error_usd", "bill_cause", "cause", "cause_candidates"),
+)
+STEP = ("usage_month", "model", "side", "cause", "row_count", "difference_usd")
+
+
+@pytest.fixture(scope="module")
+def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt compiles, apart from what others compile."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+def rows_of(env: dict[str, str], name: str, columns: tuple[str, ...], key: int) -> dict:
+    """The rows of a mart by their first columns, as many as the key has."""
+    found = query(env, f"select {', '.join(columns)} from reconciliation.{name}")
+    by_key = {row[:key]: dict(zip(columns, row, strict=True)) for row in found}
+    assert len(by_key) == len(found), f"{name}: a key is in more than one row"
+    return by_key
+
+
+def built(env: dict[str, str], target: Path, project: Path = ROOT) -> None:
+    """Seeds and models, as far as the causes of requests need them; no tests."""
+    own = {"DBT_TARGET_PATH": str(target / "target"), "DBT_LOG_PATH": str(target / "logs")}
+    wanted = ["--select", "+reconciled_requests", "+variance_waterfall"]
+    left_out = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
+    run(
+        [
+            *(str(DBT), "build", *wanted, *left_out),
+            *("--target", env["DBT_TARGET"], "--project-dir", str(project)),
+        ],
+        env | own,
+    )
+
+
+def assert_causes(env: dict[str, str], files: list, reference: Reference, rules: Rules) -> None:
+    """Every row's errors and causes, and every step of the waterfall, are what the rules say."""
+    expected = expect(files, reference)
+    causes = expect_causes(expected.pairs, reference, rules)
+    rows = {
+        (why["reconciliation_key"],): {
+            name: why[name] if name in why else row[name] for name in COLUMNS
+        }
+        for (row, _, _), why in zip(expected.pairs, causes, strict=True)
+    }
+    steps = {
+        tuple(step[name] for name in STEP[:4]): step
+        for step in waterfall(expected.reconciled_requests, causes)
+    }
+    named = {why[side] for why in causes for side in ("log_cause", "bill_cause", "cause")}
+    assert named >= PROVEN | OTHERS, f"never met: {PROVEN | OTHERS - named}"
+    assert_equal("reconciled_requests", rows, rows_of(env, "reconciled_requests", COLUMNS, 1))
+    assert_equal("variance_waterfall", steps, rows_of(env, "variance_waterfall", STEP, 4))
