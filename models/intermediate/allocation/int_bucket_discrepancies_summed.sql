@@ -85,6 +85,12 @@ summed as (
         max(status_reason) as status_reason,
         bool_and(is_provider_call) as is_provider_call,
         bool_and(is_covered) as is_covered,
+        cast(sum(log_error_usd) as decimal(30, 18)) as log_error_usd,
+        {{ common_cause('log_cause') }} as log_cause,
+        cast(sum(bill_error_usd) as decimal(30, 18)) as bill_error_usd,
+        {{ common_cause('bill_cause') }} as bill_cause,
+        {{ common_cause('cause') }} as cause,
+        {{ common_candidates() }} as cause_candidates,
         max(file_id) as file_id,
         max(reconciled_at) as reconciled_at
     from keyed

@@ -62,6 +62,7 @@ judged as (
         true as is_covered,
 
         -- where it comes from
+        charges.bucket_number,
         files.file_id,
         files.loaded_at as reconciled_at
     from charges

@@ -45,6 +45,8 @@ placed as (
         usage_lines.line_number,
         usage_lines.project_id as reported_project_id,
         usage_lines.usage_kind,
+        usage_lines.is_batch,
+        usage_lines.service_tier,
         usage_lines.request_count,
         usage_lines.input_tokens,
         usage_lines.cached_input_tokens,

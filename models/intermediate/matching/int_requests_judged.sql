@@ -95,6 +95,7 @@ judged as (
         is_covered,
 
         -- where it comes from
+        bucket_number,
         coalesce(file_id, bucket_file_id) as file_id,
         reconciled_at
     from reasoned

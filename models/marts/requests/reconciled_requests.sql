@@ -5,23 +5,7 @@ with
 
 requests as (
 
-    select * from {{ ref('int_requests_judged') }}
-
-),
-
-charges as (
-
-    select * from {{ ref('int_charges_judged') }}
-
-),
-
-both_grains as (
-
-    select * from requests
-
-    union all
-
-    select * from charges
+    select * from {{ ref('int_requests_explained') }}
 
 ),
 
@@ -73,10 +57,18 @@ final as (
         is_provider_call,
         is_covered,
 
+        -- why
+        log_error_usd,
+        log_cause,
+        bill_error_usd,
+        bill_cause,
+        cause,
+        cause_candidates,
+
         -- where it comes from
         file_id,
         reconciled_at
-    from both_grains
+    from requests
 
 )
 

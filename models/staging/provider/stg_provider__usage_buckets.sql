@@ -20,6 +20,8 @@ renamed as (
         -- what was used
         usage_kind,
         {{ trimmed('model') }} as reported_model,
+        is_batch,
+        service_tier,
         request_count,
 
         -- tokens: input includes cached and written ones

@@ -1,0 +1,38 @@
+-- One row per two lists of candidates, of our amount and of the billed one, with the
+-- list that holds both.
+
+with
+
+lists as (
+
+    select distinct cause_candidates from {{ ref('int_causes_found') }}
+    where cause_candidates is not null
+
+),
+
+causes as (
+
+    select * from {{ ref('variance_causes') }}
+
+),
+
+united as (
+
+    select
+        logs.cause_candidates as log_candidates,
+        bills.cause_candidates as bill_candidates,
+        {{ dbt.listagg(
+            'causes.cause', "', '", 'order by ' ~ bytewise('causes.cause')
+        ) }}
+            as cause_candidates
+    from lists as logs
+    cross join lists as bills
+    inner join causes
+        on
+            ', ' || logs.cause_candidates || ', ' || bills.cause_candidates || ', '
+            like '%, ' || causes.cause || ', %'
+    group by 1, 2
+
+)
+
+select * from united

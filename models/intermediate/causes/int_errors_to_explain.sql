@@ -1,0 +1,143 @@
+-- One row per amount that is not the list price of its tokens, by more than the noise of
+-- doubles: what was logged or billed for a call, or billed for a day and model.
+-- A table, because it is small and is priced again and again.
+
+{{ config(materialized='table') }}
+
+with
+
+pairs as (
+
+    select
+        *,
+        case
+            when is_counted_by_bill then billed_input_tokens else logged_input_tokens
+        end as input_tokens,
+        case
+            when is_counted_by_bill then billed_cached_input_tokens
+            else logged_cached_input_tokens
+        end as cached_input_tokens,
+        case
+            when is_counted_by_bill then billed_cache_write_tokens
+            else logged_cache_write_tokens
+        end as cache_write_tokens,
+        case
+            when is_counted_by_bill then billed_output_tokens
+            else logged_output_tokens
+        end as output_tokens,
+        is_counted_by_bill
+        and (
+            logged_input_tokens <> billed_input_tokens
+            or logged_output_tokens <> billed_output_tokens
+            or (
+                logged_cached_input_tokens <> 0
+                and logged_cached_input_tokens
+                <> coalesce(billed_cached_input_tokens, 0)
+            )
+            or (
+                logged_cache_write_tokens <> 0
+                and logged_cache_write_tokens
+                <> coalesce(billed_cache_write_tokens, 0)
+            )
+        ) as is_counted_otherwise
+    from {{ ref('int_pairs_differing') }}
+
+),
+
+prices as (
+
+    select * from {{ ref('int_prices_in_force') }}
+
+),
+
+bucket_errors as (
+
+    select * from {{ ref('int_bucket_errors') }}
+
+),
+
+priced_pairs as (
+
+    select
+        pairs.*,
+        case
+            when pairs.is_billed then {{ list_price_usd('pairs', 'prices') }}
+            else pairs.listed_usd
+        end as expected_usd
+    from pairs
+    left join prices
+        on
+            pairs.price_model_name = prices.model_name
+            and pairs.priced_at >= prices.valid_from
+            and pairs.priced_at < prices.valid_to
+            and pairs.input_tokens >= prices.min_input_tokens
+            and pairs.input_tokens < prices.next_min_input_tokens
+
+),
+
+sides as (
+
+    select
+        priced_pairs.*,
+        'log' as side,
+        logged_usd as amount_usd,
+        coalesce(logged_tier, billed_tier) as service_tier,
+        case when is_counted_otherwise then listed_usd end as as_logged_usd
+    from priced_pairs
+
+    union all
+
+    select
+        priced_pairs.*,
+        'bill' as side,
+        billed_usd as amount_usd,
+        coalesce(billed_tier, logged_tier) as service_tier,
+        -- a bill that does not tell cached tokens apart may still charge them as such
+        case
+            when
+                billed_cached_input_tokens is null
+                and logged_cached_input_tokens <> 0
+                and logged_input_tokens = billed_input_tokens
+                and logged_output_tokens = billed_output_tokens
+                then listed_usd
+        end as as_logged_usd
+    from priced_pairs
+    where is_billed
+
+),
+
+errors as (
+
+    select
+        'usage:' || usage_id as error_key,
+        side,
+        price_model_name,
+        priced_at,
+        input_tokens,
+        input_tokens
+        - coalesce(cached_input_tokens, 0)
+        - coalesce(cache_write_tokens, 0) as uncached_input_tokens,
+        coalesce(cached_input_tokens, 0) as cached_input_tokens,
+        coalesce(cache_write_tokens, 0) as cache_write_tokens,
+        output_tokens,
+        case
+            when reasoning_tokens between 1 and 999999999999 then reasoning_tokens
+        end as reasoning_tokens,
+        service_tier,
+        is_batch,
+        region,
+        false as is_uncounted_day,
+        cast(coalesce(fee_usd, 0) as decimal(30, 18)) as fee_usd,
+        cast(as_logged_usd as decimal(30, 18)) as as_logged_usd,
+        cast(amount_usd as decimal(30, 18)) as amount_usd,
+        cast(expected_usd as decimal(30, 18)) as expected_usd
+    from sides
+
+    union all
+
+    select * from bucket_errors
+
+)
+
+select * from errors
+where abs(amount_usd - expected_usd) > {{ noise_usd() }}

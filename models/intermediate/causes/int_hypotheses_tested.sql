@@ -1,0 +1,103 @@
+-- One row per amount to explain and hypothesis that reproduces it: that gives it to a
+-- billionth of a dollar, and not the list price, which needs no explanation. Doubles
+-- choose the few candidates that decimals then prove.
+-- A table, because it is small and the next step asks it twice.
+
+{{ config(materialized='table') }}
+
+with
+
+hypotheses as (
+
+    select * from {{ ref('int_hypotheses_factored') }}
+
+),
+
+prices as (
+
+    select
+        *,
+        cast(amount_usd as double precision) as amount_estimate,
+        cast(listed_usd as double precision) as listed_usd_estimate,
+        cast(fee_usd as double precision) as fee_usd_estimate
+        {%- for class_usd in classes_counted_otherwise().values() %},
+        cast(coalesce({{ class_usd }}, 0) as double precision)
+            as {{ class_usd }}_estimate
+        {%- endfor %}
+    from {{ ref('int_errors_priced') }}
+
+),
+
+likely as (
+
+    select
+        prices.error_key,
+        prices.side,
+        prices.amount_usd,
+        prices.expected_usd,
+        hypotheses.cause,
+        hypotheses.evidence_class,
+        hypotheses.rounding,
+        {{ hypothesis_usd('hypotheses', 'prices') }} as hypothesis_usd
+    from prices
+    inner join hypotheses
+        on
+            prices.price_row = hypotheses.price_row
+            and prices.side = hypotheses.side
+            and abs(
+                {{ hypothesis_estimate('hypotheses', 'prices') }}
+                - prices.amount_estimate
+            )
+            <= hypotheses.slack + 0.000000000001 * abs(prices.amount_estimate)
+            and prices.input_tokens >= hypotheses.min_input_tokens
+            and prices.priced_at >= hypotheses.valid_from
+            and prices.priced_at < hypotheses.valid_to
+            and case hypotheses.fact
+                when 'service_tier' then prices.service_tier = hypotheses.service_tier
+                when 'region' then prices.region is not null
+                when 'fee' then prices.fee_usd <> 0
+                when 'uncounted_day' then prices.is_uncounted_day
+                -- a tier that the row does not state, on a row that states none
+                else
+                    hypotheses.service_tier is null
+                    or (
+                        prices.service_tier is null
+                        and (
+                            hypotheses.service_tier <> 'batch'
+                            or prices.is_batch is null
+                        )
+                    )
+            end
+
+),
+
+rounded as (
+
+    select
+        error_key,
+        side,
+        amount_usd,
+        expected_usd,
+        cause,
+        evidence_class,
+        case when rounding = 'cent' then round(hypothesis_usd, 2) else hypothesis_usd end
+            as hypothesis_usd
+    from likely
+
+),
+
+reproducing as (
+
+    select distinct
+        error_key,
+        side,
+        cause,
+        evidence_class
+    from rounded
+    where
+        abs(hypothesis_usd - amount_usd) <= {{ noise_usd() }}
+        and abs(hypothesis_usd - expected_usd) > {{ noise_usd() }}
+
+)
+
+select * from reproducing
