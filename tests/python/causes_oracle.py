@@ -166,21 +166,21 @@ class Pair:
         own, other = (stated_tier(row) for row in self.sides(side))
         return own or other
 
-    def is_batch(self, side: str) -> bool | None:
-        own, other = (row.is_batch for row in self.sides(side))
-        return other if own is None else own
-
     @property
     def region(self) -> str | None:
         return trimmed(self.request.region) or trimmed(self.call.region)
 
 
 def stated_tier(row: Call | Billed) -> str | None:
-    """The tier that a row states; `auto` is a wish and no tier."""
+    """The tier that a row states.
+
+    `auto` is a wish and no tier; `default` and `standard` are what a log holds of every call.
+    """
     if row.is_batch:
         return "batch"
-    tier = (row.service_tier or "").lower()
-    return None if tier in ("", "auto") else tier
+    tier = (row.service_tier or "").strip().lower()
+    unstated = ("", "auto", "default", "standard") if isinstance(row, Call) else ("", "auto")
+    return None if tier in unstated else tier
 
 
 def tokens_of(row: Call | Billed, reasoning_tokens: int) -> Tokens:
@@ -273,14 +273,14 @@ def is_tried(way: Hypothesis, side: str, pair: Pair, rules: Rules) -> bool:
         way.side in (None, side)
         and pair.priced.input_tokens >= way.min_input_tokens
         and (way.coefficients["reasoning"] == 0 or pair.reasoning_tokens > 0)
-        and (way.price_row != "logged_tokens" or has_other_tokens(pair))
+        and (way.price_row != "logged_tokens" or has_other_tokens(side, pair))
         and (way.fact != "service_tier" or tier in tiers_of(way.cause, rules))
         and (way.fact != "region" or pair.region is not None)
         and (way.fact != "fee" or bool(pair.request.fee_usd))
         and (way.fact in (None, "service_tier", "region", "fee"))
         # what a row states is not guessed
         and not (is_factor_of_a_tier and tier is not None)
-        and not (is_factor_of_a_tier and way.cause == "batch" and pair.is_batch(side) is False)
+        and not (is_factor_of_a_tier and way.cause == "batch" and pair.request.is_batch is False)
         and not (
             way.fact is None
             and way.cause in rules.causes_of_fact("region")
@@ -293,13 +293,24 @@ def tiers_of(cause: str, rules: Rules) -> set[str]:
     return {tier.service_tier for tier in rules.tiers if tier.cause == cause}
 
 
-def has_other_tokens(pair: Pair) -> bool:
-    """Whether the log counts other tokens than the bill."""
+def has_other_tokens(side: str, pair: Pair) -> bool:
+    """Whether the log counts tokens that may have made the side's amount, and the bill does not."""
     call, request = pair.call, pair.request
+    is_counted_alike = (call.input_tokens, call.output_tokens) == (
+        request.input_tokens,
+        request.output_tokens,
+    )
+    if side == "bill":
+        # a bill may charge cached tokens for less without counting them
+        return (
+            is_counted_alike
+            and request.cached_input_tokens is None
+            and bool(call.cached_input_tokens)
+        )
     if pair.priced is call:
         return False
     return (
-        (call.input_tokens, call.output_tokens) != (request.input_tokens, request.output_tokens)
+        not is_counted_alike
         or (call.cached_input_tokens or 0) not in (0, request.cached_input_tokens)
         or (call.cache_write_tokens or 0) not in (0, request.cache_write_tokens)
     )
@@ -443,15 +454,16 @@ def waterfall(rows: list[dict], causes: list[dict]) -> list[dict]:
     """From logged to billed: every dollar of difference by month, model, side and cause."""
     steps: dict[tuple[date | None, str | None, str, str | None], list[Decimal]] = defaultdict(list)
     for row, why in zip(rows, causes, strict=True):
-        place = (first_of_month(row["usage_date"]), row["model"])
-        known = usd((row["billed_usd"] or Decimal(0)) - (row["logged_usd"] or Decimal(0)))
-        for side in ("log", "bill"):
-            error, cause = why[f"{side}_error_usd"], why[f"{side}_cause"]
-            if error is None:
-                # an unknown amount counts nothing; the known rest is ours to explain
-                error = known if side == "log" else Decimal(0)
+        errors = {side: why[f"{side}_error_usd"] for side in ("log", "bill")}
+        if errors["log"] is None or why["cause"] is None:
+            # what an unknown amount leaves, and noise, which is no side's
+            known = usd((row["billed_usd"] or Decimal(0)) - (row["logged_usd"] or Decimal(0)))
+            errors = {"log": known, "bill": Decimal(0)}
+        for side, error in errors.items():
+            cause = why[f"{side}_cause"]
             if error != 0 or cause is not None:
-                steps[*place, side, cause].append(error)
+                month = first_of_month(row["usage_date"])
+                steps[month, row["model"], side, cause].append(error)
     return [
         {
             "usage_month": month,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ from causes_oracle import (
     Rules,
     amounts_under,
     expect_causes,
-    listed_name,
     tiers_of,
     waterfall,
 )
@@ -76,12 +74,53 @@ OTHERS = {
 }
 
 
+OWN_ROWS = {  # what people may add to the seeds
+    "ai_model_pricing.csv": """\
+acme,acme-1,1970-01-01,0,0.123457,,0.3,0.9,own
+acme,acme-1,2026-03-13,0,0.123457,,0.3,0.9,own
+acme,acme-1,2026-08-21,0,0.2,0.05,,1.000001,own
+acme,acme-1,2026-08-21,1000,0.3,0.05,0.4,,own
+acme,acme-1,2026-10-20,0,0.15,0.05,0.2,1.1,own
+acme,acme-free,1970-01-01,0,0,0,0,0,own
+""",
+    "service_tiers.csv": """\
+scale,priority,1.25,2026-03-13,2026-10-20,own
+batch,batch,0.4,2026-08-21,,own
+""",
+    "variance_causes.csv": """\
+margin,Margin,"A gateway adds its margin","Nothing to mend",bill,true
+cache_halved,Cache halved,"Cached tokens at half their price","Use the price",either,true
+surcharge,Surcharge,"Long prompts cost more","Nothing to mend",bill,true
+""",
+    "pricing_hypotheses.csv": """\
+own_margin,margin,bill,4,,0,in_force,1,1,0,1,0,1,0,1.012345,0,none
+own_margin_and_fee,margin,,1,fee,0,in_force,1,1,0,1,0,1,0,1.012345,1,none
+own_two_fees,fee,bill,1,fee,0,in_force,1,1,0,1,0,1,0,1,2,none
+own_half_cache,cache_halved,,2,,0,in_force,1,0.5,0,1,0,1,0,1,0,none
+own_cache_mix,cache_halved,log,2,,0,in_force,1,0.25,0.25,0.5,0.5,1,0,1,0,none
+own_surcharge,surcharge,bill,4,,128000,in_force,1,1,0,1,0,1,0,1.2,0,none
+own_old_cents,stale_price,log,3,,0,earlier,1,1,0,1,0,1,0,1,0,cent
+own_old_without_cache,cache_ignored,,3,,0,earlier,1,0,1,1,0,1,0,1,0,none
+own_later_reasoning,reasoning_counted_twice,,3,,0,later,1,1,0,1,0,1,0.5,1,0,none
+own_short_and_half,surcharge,,3,,0,short_context,1,1,0,1,0,1,0,0.5,0,none
+own_logged_margin,margin,log,2,,0,logged_tokens,1,1,0,1,0,1,0,1.05,0,none
+own_region,regional_uplift,bill,1,region,0,in_force,1,1,0,1,0,1,0,1.15,0,cent
+own_batch_output,batch,,4,,0,in_force,1,1,0,1,0,0,0,,0,none
+""",
+}
+
+
 class World:
     """Two bills and a log, drawn from a seed; `rules` are those that make the amounts."""
 
     def __init__(self, seed: int, reference: Reference, rules: Rules) -> None:
         self.rng = random.Random(seed)
         self.reference, self.rules = reference, rules
+        self.periods = dict(PERIODS)
+        if "acme-1" in reference.prices:
+            self.periods["acme-1"] = ("2026-03-13", "2026-08-21", "2026-10-20")
+            self.periods["acme/acme-1"] = self.periods["acme-1"]
+        self.models = (*MODELS, *list(self.periods)[len(PERIODS) :])
         self.serial = 0
         start = datetime(2025, 6, 1)
         self.bill = Draft("bill", "openai", start, 600)
@@ -115,7 +154,7 @@ class World:
     def matched(self) -> None:
         """A call and its billed request, each with an amount of its own making."""
         ways = {
-            side: self.one(way for way in self.rules.hypotheses if way.side in (None, side))
+            side: self.way([way for way in self.rules.hypotheses if way.side in (None, side)])
             for side in ("log", "bill")
         }
         main = ways[self.one(ways)]
@@ -146,17 +185,22 @@ class World:
             self.log.rows.append(again)
         draft.rows += self.in_parts(line) if self.is_lucky(0.1) else [line]
 
+    def way(self, ways: list[Hypothesis]) -> Hypothesis:
+        """Each cause as often as any other, however many hypotheses it has."""
+        cause = self.one(sorted({way.cause for way in ways}))
+        return self.one(way for way in ways if way.cause == cause)
+
     def model(self, way: Hypothesis) -> str:
         if way.price_row in ("earlier", "later") and self.is_lucky(0.8):
-            return self.one(PERIODS)
+            return self.one(self.periods)
         if way.price_row == "short_context" and self.is_lucky(0.8):
-            return self.one(["gpt-5.4", "gpt-5.6", "gemini-2.5-pro", "grok-4.20"])
+            return self.one(["gpt-5.4", "gpt-5.6", "gemini-2.5-pro", *list(self.periods)[-2:]])
         if way.coefficients["cache_write_at_input_price"] and self.is_lucky(0.8):
             return self.one(["gpt-5.6", "claude-sonnet-4-6", "anthropic/claude-sonnet-4.5"])
-        return self.one(MODELS)
+        return self.one(self.models)
 
     def moment(self, model: str) -> datetime:
-        day = datetime.fromisoformat(self.one(PERIODS.get(model, DAYS)))
+        day = datetime.fromisoformat(self.one(self.periods.get(model, DAYS)))
         return day + timedelta(hours=self.one(HOURS))
 
     def tokens(self, way: Hypothesis) -> dict[str, int | None]:
@@ -181,7 +225,7 @@ class World:
             line_number=0,
             id=self.name("u"),
             created_at=at,
-            model_used=model if self.is_lucky(0.97) else self.one([*MODELS, None]),
+            model_used=model if self.is_lucky(0.97) else self.one([*self.models, None]),
             action_type=self.one(ACTIONS),
             openai_request_id=self.name("r"),
             **tokens,
@@ -299,7 +343,7 @@ class World:
     # a call that is only logged, a request that is only billed
 
     def of_one_side(self) -> None:
-        model = self.one(MODELS)
+        model = self.one(self.models)
         at = self.moment(model)
         tokens = self.tokens(self.one(self.rules.hypotheses))
         if self.is_lucky(0.4):
@@ -402,3 +446,31 @@ def assert_causes(env: dict[str, str], files: list, reference: Reference, rules:
     assert named >= PROVEN | OTHERS, f"never met: {PROVEN | OTHERS - named}"
     assert_equal("reconciled_requests", rows, rows_of(env, "reconciled_requests", COLUMNS, 1))
     assert_equal("variance_waterfall", steps, rows_of(env, "variance_waterfall", STEP, 4))
+
+
+def check(env: dict[str, str], seed: int, folder: Path, target: Path, project: Path) -> None:
+    """Load and build a world, whose amounts and list prices follow the seeds of the project."""
+    reference, rules = Reference.read(project / "seeds"), Rules.read(project / "seeds")
+    world = World(seed, reference, rules)
+    for draft in world.files:
+        write(draft, folder, world.rng)
+    files = load(world.files, folder, env)
+    built(env, target, project)
+    assert_causes(env, files, reference, rules)
+
+
+def test_every_difference_has_the_cause_that_the_rules_say(duckdb_file, tmp_path, target_path):
+    check(duckdb_file, 1, tmp_path, target_path, ROOT)
+
+
+@pytest.mark.parametrize("engine", ["duckdb_file", "postgres"])
+def test_a_new_row_of_a_seed_is_a_new_rule(engine, request, tmp_path, target_path):
+    """Own prices, tiers and hypotheses beside those that are there, and no new SQL."""
+    project = tmp_path / "project"
+    for folder in ("macros", "models", "seeds", "tests/generic"):
+        shutil.copytree(ROOT / folder, project / folder)
+    shutil.copy(ROOT / "dbt_project.yml", project)
+    for name, rows in OWN_ROWS.items():
+        with (project / "seeds" / name).open("a", encoding="utf-8") as file:
+            file.write(rows)
+    check(request.getfixturevalue(engine), 2, tmp_path, target_path / "own", project)
