@@ -10,8 +10,5 @@ end
 {%- endmacro %}
 
 {% macro common_candidates() -%}
-case
-    when count(distinct cause || coalesce(cause_candidates, '')) = 1
-        then max(cause_candidates)
-end
+case when count(distinct cause_candidates) = 1 then max(cause_candidates) end
 {%- endmacro %}

@@ -53,11 +53,13 @@ positioned as (
         -- what the one day lacks the other has too much
         coalesce(
             day_before = usage_date - interval '1' day
+            and abs(bill_difference_usd) > {{ noise_usd() }}
             and abs(bill_difference_usd + difference_before_usd) <= {{ noise_usd() }},
             false
         )
         or coalesce(
             day_after = usage_date + interval '1' day
+            and abs(bill_difference_usd) > {{ noise_usd() }}
             and abs(bill_difference_usd + difference_after_usd) <= {{ noise_usd() }},
             false
         ) as is_on_boundary,

@@ -9,7 +9,7 @@ reconciled as (
     where
         -- charges for no usage and actions that are no call are on no day
         status_reason not in ('non_usage_charge', 'not_an_api_call')
-        and (log_error_usd <> 0 or cause is not null)
+        and (difference_usd <> 0 or log_error_usd <> 0 or cause is not null)
 
 ),
 
@@ -39,9 +39,9 @@ summed as (
         project_id,
         bucket_model as model,
         cast(coalesce(sum(log_error_usd), 0) as decimal(30, 18)) as log_error_usd,
+        cast(coalesce(sum(difference_usd), 0) as decimal(30, 18)) as difference_usd,
         {{ common_cause('log_cause') }} as log_cause,
         {{ common_cause('bill_cause') }} as bill_cause,
-        {{ common_cause('cause') }} as cause,
         {{ common_candidates() }} as cause_candidates
     from placed
     group by 1, 2, 3

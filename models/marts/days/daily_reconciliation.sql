@@ -4,36 +4,7 @@ with
 
 days as (
 
-    select * from {{ ref('int_days_judged') }}
-
-),
-
-causes as (
-
-    select * from {{ ref('int_causes_summed_by_day') }}
-
-),
-
-caused as (
-
-    select
-        days.*,
-        causes.log_cause,
-        causes.bill_cause,
-        causes.cause,
-        causes.cause_candidates,
-        cast(
-            case
-                when days.difference_usd is not null
-                    then coalesce(causes.log_error_usd, 0)
-            end as decimal(30, 18)
-        ) as log_error_usd
-    from days
-    left join causes
-        on
-            days.usage_date is not distinct from causes.usage_date
-            and days.project_id = causes.project_id
-            and days.model = causes.model
+    select * from {{ ref('int_days_explained') }}
 
 ),
 
@@ -62,10 +33,13 @@ final as (
         -- why
         log_error_usd,
         log_cause,
-        cast(difference_usd - log_error_usd as decimal(30, 18)) as bill_error_usd,
+        bill_error_usd,
         bill_cause,
         cause,
-        cause_candidates,
+        case
+            when log_cause = 'ambiguous' or bill_cause = 'ambiguous'
+                then cause_candidates
+        end as cause_candidates,
 
         -- result
         resolution,
@@ -82,7 +56,7 @@ final as (
         > cast({{ var('drift_tolerance_pct') }} as decimal(6, 4)) * abs(logged_usd)
             as is_drifting,
         is_provisional
-    from caused
+    from days
 
 )
 

@@ -63,6 +63,7 @@ joined as (
         coalesce(calendar.missing_day_count, 0) as missing_day_count,
         coalesce(calendar.provisional_day_count, 0) as provisional_day_count,
         coalesce(calendar.is_over, false) as is_over,
+        coalesce(days.accepted_usd, 0) as accepted_usd,
         coalesce(days.open_usd, 0) as open_usd
     from months
     left join days
@@ -100,6 +101,7 @@ final as (
         provisional_day_count,
 
         -- result
+        cast(accepted_usd as decimal(30, 18)) as accepted_usd,
         cast(open_usd as decimal(30, 18)) as open_usd,
         is_over
         and missing_day_count = 0

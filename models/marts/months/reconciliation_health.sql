@@ -8,10 +8,16 @@ judged as (
 
 ),
 
+discrepancies as (
+
+    select * from {{ ref('int_discrepancies_summed_by_month') }}
+
+),
+
 final as (
 
     select
-        usage_month,
+        judged.usage_month,
 
         -- counts
         billed_request_count,
@@ -50,8 +56,17 @@ final as (
                 and rejected_line_count = 0
                 then 'healthy'
             else 'needs_review'
-        end as verdict
+        end as verdict,
+
+        -- what of the mart discrepancies somebody has accepted, and what stays open
+        coalesce(discrepancies.accepted_count, 0) as accepted_count,
+        cast(coalesce(discrepancies.accepted_usd, 0) as decimal(30, 18))
+            as accepted_usd,
+        coalesce(discrepancies.open_count, 0) as open_count,
+        cast(coalesce(discrepancies.open_usd, 0) as decimal(30, 18)) as open_usd
     from judged
+    left join discrepancies
+        on judged.usage_month is not distinct from discrepancies.usage_month
 
 )
 

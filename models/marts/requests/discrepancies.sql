@@ -3,29 +3,52 @@
 
 with
 
-to_look_at as (
+discrepancies as (
 
-    select * from {{ ref('reconciled_requests') }}
-    where
-        reconciliation_status in ('discrepancy', 'not_found')
-        or status_reason in ('missing_from_bill', 'no_price')
+    select * from {{ ref('int_discrepancies_listed') }}
 
 ),
 
-bucket_calls as (
+accepted as (
 
-    select * from {{ ref('int_bucket_discrepancies_summed') }}
+    select * from {{ ref('int_discrepancies_accepted') }}
+
+),
+
+today as (
+
+    select * from {{ ref('int_today') }}
+
+),
+
+aged as (
+
+    select
+        discrepancies.*,
+        accepted.acceptance is not null as is_accepted,
+        accepted.acceptance,
+        cast(
+            {{ dbt.datediff('discrepancies.first_seen_at', 'today.as_of', 'day') }}
+            as integer
+        ) as age_days
+    from discrepancies
+    left join accepted
+        on discrepancies.reconciliation_key = accepted.reconciliation_key
+    cross join today
 
 ),
 
 final as (
 
-    select * from to_look_at
-    where match_method is distinct from 'bucket'
-
-    union all
-
-    select * from bucket_calls
+    select
+        *,
+        case
+            when age_days <= 7 then '0-7 days'
+            when age_days <= 30 then '8-30 days'
+            when age_days <= 90 then '31-90 days'
+            when age_days > 90 then 'over 90 days'
+        end as age_band
+    from aged
 
 )
 
