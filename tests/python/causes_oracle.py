@@ -232,14 +232,16 @@ def prices_of(way: Hypothesis, pair: Pair, reference: Reference) -> list[Price]:
             for other, prices in reference.prices.items()
             if other != name
         ]
-        found = [price for price in found if price is not None and not is_free(price)]
+        # models of one price are one
+        found = list({rates(price): price for price in found if price is not None}.values())
+        found = [price for price in found if any(rates(price))]
     else:
         found = []
     return [price for price in found if price is not None]
 
 
-def is_free(price: Price) -> bool:
-    return not any((price.input, price.cached_input, price.cache_write, price.output))
+def rates(price: Price) -> tuple[Decimal | None, ...]:
+    return (price.input, price.cached_input, price.cache_write, price.output)
 
 
 def class_amounts(tokens: Tokens, price: Price) -> dict[str, Decimal | None]:

@@ -80,8 +80,12 @@ rounded as (
         expected_usd,
         cause,
         evidence_class,
-        case when rounding = 'cent' then round(hypothesis_usd, 2) else hypothesis_usd end
-            as hypothesis_usd
+        case
+            -- of two scales DuckDB would keep neither: it has 38 digits in all
+            when rounding = 'cent'
+                then cast(round(hypothesis_usd, 2) as decimal(30, 18))
+            else hypothesis_usd
+        end as hypothesis_usd
     from likely
 
 ),

@@ -8,7 +8,12 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_keyed') }}
+    select
+        *,
+        -- a matched row that is no provider call may lack a cost, which counts as 0
+        case when is_provider_call then logged_usd else coalesce(logged_usd, 0) end
+            as counted_usd
+    from {{ ref('int_calls_keyed') }}
 
 ),
 
@@ -22,7 +27,7 @@ pairs as (
 
     select
         calls.usage_id,
-        calls.logged_usd,
+        calls.counted_usd as logged_usd,
         calls.listed_usd,
         billed_requests.file_id is not null as is_billed,
         billed_requests.billed_usd,
@@ -66,7 +71,7 @@ pairs as (
             and calls.match_number = billed_requests.match_number
     where
         abs(
-            calls.logged_usd
+            calls.counted_usd
             - case
                 when billed_requests.file_id is null then calls.listed_usd
                 else billed_requests.billed_usd
