@@ -4,7 +4,14 @@
 #}
 {% macro common_cause(cause) -%}
 case
-    when count(distinct {{ cause }} || coalesce(cause_candidates, '')) > 1 then 'several'
+    when
+        count(
+            distinct case
+                when {{ cause }} = 'ambiguous' then {{ cause }} || cause_candidates
+                else {{ cause }}
+            end
+        ) > 1
+        then 'several'
     else max({{ cause }})
 end
 {%- endmacro %}

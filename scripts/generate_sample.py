@@ -8,6 +8,10 @@ openai_bill.csv, openai_bill_restated.csv, token_usage.csv. The same arguments g
 `--exports` adds a scenario of its own in the folder `exports`: the provider's own exports of the
 same months, which hold costs and usage by day and model but no request, a log, and the right
 answer. `sampler/exports.py` says what its files are, and in what order to load them.
+
+`--causes` adds a scenario in the folder `causes`, in which every cause of a difference is planted
+on either side and at both grains, and `--correct` two in the folders `exact` and `noisy`, in which
+there is nothing to find. `sampler/causes.py` says what their files are.
 """
 
 from contextlib import ExitStack
@@ -18,6 +22,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from sampler.causes import CAUSES, EXACT, NOISY, Causes
 from sampler.exports import Exports
 from sampler.period import Period, months_later
 from sampler.writer import Sample
@@ -75,8 +80,29 @@ def check_options(requests: int, start: date, months: int) -> Period:
     help="Also write the provider's own exports of these months, a log and the result to expect "
     "of them, into the folder exports. Their number of calls does not depend on --requests.",
 )
+@click.option(
+    "--causes",
+    "has_causes",
+    is_flag=True,
+    help="Also write a bill, exports and a log in which every cause of a difference is planted, "
+    "into the folder causes. They are of August and September 2026, whatever the period.",
+)
+@click.option(
+    "--correct",
+    "has_correct",
+    is_flag=True,
+    help="Also write the same months without any mistake: into the folder exact to the last "
+    "digit, into the folder noisy with the noise of doubles, clocks and blanks.",
+)
 def main(
-    requests: int, seed: int, out: Path, start: datetime, months: int, has_exports: bool
+    requests: int,
+    seed: int,
+    out: Path,
+    start: datetime,
+    months: int,
+    has_exports: bool,
+    has_causes: bool,
+    has_correct: bool,
 ) -> None:
     """Write a sample bill, its restatement, a log, and the result to expect of them.
 
@@ -85,8 +111,11 @@ def main(
     """
     period = check_options(requests, start.date(), months)
     console = Console(stderr=True)
+    variants = (CAUSES,) * has_causes + (EXACT, NOISY) * has_correct
+    folders = [*(variant.folder for variant in variants), *("exports",) * has_exports]
     try:
-        (out / "exports" if has_exports else out).mkdir(parents=True, exist_ok=True)
+        for folder in ("", *folders):
+            (out / folder).mkdir(parents=True, exist_ok=True)
         with (
             Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
             ExitStack() as stack,
@@ -99,6 +128,10 @@ def main(
                 exports = Exports(out / "exports", start.date(), months, seed, stack)
                 exports.write()
                 files = files + exports.files
+            for variant in variants:
+                causes = Causes(out / variant.folder, variant, seed, stack)
+                causes.write()
+                files = files + causes.files
     except OSError as error:
         raise click.ClickException(
             f"{error.filename or out}: cannot be written: {error.strerror}. "

@@ -3,6 +3,9 @@
 Rows whose source is `genai-prices` are this script's: they are written anew on every run. All other
 rows are people's: they stay as they are, and win where both have the same key. No network is used,
 so the same package version always writes the same bytes.
+
+With --from-findings it leaves the package aside and adds, as rows by hand, the prices that the
+loaded bills prove (the mart price_findings).
 """
 
 import csv
@@ -28,6 +31,10 @@ from genai_prices.types import (
     StartDateConstraint,
     TieredPrices,
 )
+
+from adopted_prices import adopt, found_rows
+from loader.errors import UnusableInput, WarehouseFailed
+from loader.warehouse import open_warehouse
 
 SOURCE = "genai-prices"
 
@@ -375,6 +382,12 @@ def replace_file(path: Path, content: bytes) -> None:
         raise click.ClickException(f"{path}: cannot be written: {error.strerror}.") from None
 
 
+def write_prices(path: Path, rows: Iterable[Row], dry_run: bool) -> None:
+    content = as_csv(sorted(rows, key=sort_key))
+    if content != path.read_bytes() and not dry_run:
+        replace_file(path, content)
+
+
 # --- the command
 
 
@@ -392,6 +405,40 @@ def show(title: str, items: list[str]) -> None:
         click.echo(f"  {title}: {', '.join(items[:SHOWN])}{more}")
 
 
+def adopt_findings(
+    path: Path, seed: dict[bool, dict[Key, Row]], target: str | None, dry_run: bool
+) -> None:
+    """Add the prices that the loaded bills prove, and say which and what keeps others out."""
+    try:
+        with open_warehouse(target) as warehouse:
+            found, unproven = found_rows(warehouse, COLUMNS)
+    except (UnusableInput, WarehouseFailed) as error:
+        failure = click.ClickException(str(error))
+        failure.exit_code = error.exit_code
+        raise failure from None
+    kept, listed = seed[False], seed[True]
+    adopted = adopt(found, kept, listed, PRICE_KEYS)
+    if adopted.written:
+        rows = {key: row for key, row in listed.items() if key not in kept}
+        write_prices(path, [*kept.values(), *rows.values()], dry_run)
+    count = len(adopted.written)
+    click.echo(
+        f"{'Would add' if dry_run else 'Added'} {count} row{'s' * (count != 1)} to {path} from the"
+        f" bill: {len(adopted.known)} already there, {len(adopted.refused)} held by a row by hand."
+        if found
+        else "Nothing to add: no bill proves another price than the list's."
+    )
+    for row in adopted.written.values():
+        click.echo(f"  {as_csv([row]).decode().splitlines()[1]}")
+    if adopted.refused:
+        held = [" ".join(map(str, key)) for key in adopted.refused]
+        show("a row by hand stays; remove it to take the bill's", held)
+    if unproven:
+        click.echo(f"  {unproven} findings propose no row: price_findings.why_not says why")
+    if adopted.written and not dry_run:
+        click.echo("Run `dbt build` to compare log and bill with these prices.")
+
+
 @click.command()
 @click.option(
     "--seeds",
@@ -400,8 +447,17 @@ def show(title: str, items: list[str]) -> None:
     default=Path(os.path.relpath(Path(__file__).resolve().parent.parent / "seeds")),
     help="Folder of ai_model_pricing.csv and model_aliases.csv; by default the project's seeds.",
 )
+@click.option(
+    "--from-findings",
+    is_flag=True,
+    help="Instead, add the prices that the loaded bills prove (mart price_findings), dated.",
+)
+@click.option(
+    "--target",
+    help="With --from-findings: the warehouse to read, a target of the dbt profile.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change and write nothing.")
-def main(folder: Path, dry_run: bool) -> None:
+def main(folder: Path, from_findings: bool, target: str | None, dry_run: bool) -> None:
     """Fill the price list from the installed version of genai-prices.
 
     Prices change upstream: upgrade the package, run this, and read the diff of the seed. To keep a
@@ -409,6 +465,11 @@ def main(folder: Path, dry_run: bool) -> None:
     """
     path = folder / "ai_model_pricing.csv"
     seed = read_prices(path)
+    if from_findings:
+        adopt_findings(path, seed, target, dry_run)
+        return
+    if target:
+        raise click.UsageError("--target says which warehouse --from-findings reads; add that.")
     listed = price_list(bundled_providers, read_aliases(folder / "model_aliases.csv"))
 
     kept, before = seed[False], seed[True]
@@ -417,9 +478,7 @@ def main(folder: Path, dry_run: bool) -> None:
     changed = [key for key in after if key in before and before[key] != after[key]]
     removed = [key for key in before if key not in after]
 
-    content = as_csv(sorted([*kept.values(), *after.values()], key=sort_key))
-    if content != path.read_bytes() and not dry_run:
-        replace_file(path, content)
+    write_prices(path, [*kept.values(), *after.values()], dry_run)
 
     click.echo(
         f"{'Would write' if dry_run else 'Wrote'} {len(kept) + len(after)} rows to {path} from"

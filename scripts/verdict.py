@@ -14,6 +14,7 @@ from rich.text import Text
 from loader.warehouse import Warehouse
 
 LARGEST = 10
+LARGEST_CAUSES = 3
 MONTH_OF_ROW = "cast(date_trunc('month', usage_date) as date)"
 STATUSES = ("matched", "discrepancy", "not_found", "pending", "not_applicable")
 COLOURS = {"healthy": "green", "needs_review": "yellow", "no_bill": "yellow"}
@@ -38,6 +39,10 @@ HEALTH_COLUMNS = (
     "difference_usd",
     "drift_pct",
     "is_drifting",
+    "accepted_count",
+    "accepted_usd",
+    "open_count",
+    "open_usd",
 )
 
 CLOSE_COLUMNS = (
@@ -56,6 +61,7 @@ CLOSE_COLUMNS = (
     "covered_day_count",
     "missing_day_count",
     "provisional_day_count",
+    "accepted_usd",
     "open_usd",
     "is_closable",
 )
@@ -67,9 +73,21 @@ DISCREPANCY_COLUMNS = (
     "request_count",
     "reconciliation_status",
     "status_reason",
+    "cause",
     "logged_usd",
     "billed_usd",
     "difference_usd",
+)
+
+PRICE_COLUMNS = (
+    "model",
+    "token_class",
+    "service_tier",
+    "listed_price_per_1m",
+    "implied_price_per_1m",
+    "first_date",
+    "last_date",
+    "suggested_row",
 )
 
 PAIRS = {
@@ -94,7 +112,7 @@ ADVICE = {
 
 def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
     """The months, or one of them, with statuses and largest discrepancies; money as exact text."""
-    of_row_month = f"where {MONTH_OF_ROW} = date '{month}' " if month else ""
+    of_row_month = f"and {MONTH_OF_ROW} = date '{month}' " if month else ""
     known = _rows(warehouse, "reconciliation_health", HEALTH_COLUMNS, "order by usage_month")
     months = [row for row in known if month is None or row["usage_month"] == month.isoformat()]
     statuses = _records(
@@ -131,7 +149,25 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
         "where broken_pair is not null group by 1, 2 order by 1, 2",
         ("usage_month", "broken_pair", "bucket_count"),
     )
+    # what differs by the noise of doubles only is no cause of anything
+    steps = _records(
+        warehouse,
+        "select usage_month, cause, label, remedy, sum(row_count), sum(difference_usd) "
+        "from reconciliation.variance_waterfall "
+        "inner join reconciliation_staging.variance_causes using (cause) "
+        "group by 1, 2, 3, 4 order by abs(sum(difference_usd)) desc, cause",
+        ("usage_month", "cause", "label", "remedy", "row_count", "difference_usd"),
+    )
     for row in months:
+        row["causes"] = [
+            {
+                key: int(value) if key == "row_count" else value
+                for key, value in step.items()
+                if key != "usage_month"
+            }
+            for step in steps
+            if step["usage_month"] == row["usage_month"]
+        ]
         for basis, name in (("price_list", "at_list_price"), ("allocated", "by_share")):
             own = bases.get((row["usage_month"], basis), {})
             row[f"billed_{name}_count"] = own.get("request_count", 0)
@@ -158,13 +194,21 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
         "discrepancies",
         DISCREPANCY_COLUMNS,
         # a row without a difference has an unknown side, and the known one is at stake
-        f"{of_row_month}order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
+        f"where not is_accepted {of_row_month}"
+        "order by abs(coalesce(difference_usd, billed_usd, logged_usd, 0)) desc, "
         f"reconciliation_key limit {LARGEST}",
+    )
+    prices = _rows(
+        warehouse,
+        "price_findings",
+        PRICE_COLUMNS,
+        "where is_exact order by model, first_date, service_tier, token_class",
     )
     return {
         "months": months,
         "known_months": [row["usage_month"] for row in known],
         "largest_discrepancies": largest,
+        "price_findings": prices,
         "less_detailed_files": [
             name
             for (name,) in warehouse.query(
@@ -211,6 +255,8 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
             "the place of an export that told more (line items, models or projects). Export it "
             "again with the same grouping to keep what that one proved."
         )
+    if result["price_findings"]:
+        _show_prices(console, result["price_findings"])
     if result["largest_discrepancies"]:
         console.print("\n[bold]The largest discrepancies[/]")
         _print_table(console, _largest_table(result["largest_discrepancies"]))
@@ -225,9 +271,10 @@ def show(console: Console, result: dict[str, Any], target: str) -> None:
         f"  every row somebody must look at    {query}\n"
         "  a month's dollars, model by model  select * from reconciliation.reconciliation_summary\n"
         "  one call, both sides, its reason   select * from reconciliation.reconciled_requests\n"
+        "  the way from logged to billed      select * from reconciliation.variance_waterfall\n"
         "  what became of each file           select * from reconciliation.loaded_files\n"
         f'  (.venv/bin/dbt show --target {target} --inline "…" runs one; statuses and reasons: '
-        "docs/statuses.md)"
+        "docs/statuses.md, causes: docs/causes.md)"
     )
 
 
@@ -244,6 +291,8 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
         f"difference {_usd(month['difference_usd'], signed=True)}; drift {drift} over the rows "
         f"that both sides know{' (too much)' if month['is_drifting'] else ''}"
     )
+    if month["causes"]:
+        _show_causes(console, month["causes"])
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("  status")
     for heading in ("requests", "logged", "billed", "difference"):
@@ -274,10 +323,40 @@ def _show_month(console: Console, month: dict[str, Any]) -> None:
             f"{count:,} calls have their part of the bill of a day and model, which proves the "
             "bucket, not the call (billed_cost_basis allocated)"
         )
+    if count := month["accepted_count"]:
+        console.print(
+            f"  accepted: {count:,} of {count + month['open_count']:,} discrepancies "
+            f"({_usd(month['accepted_usd'])}); {_usd(month['open_usd'])} stays open"
+        )
     if month["close"]:
         _show_close(console, month["close"], month["broken_pairs"])
     if month["verdict"] != "healthy" and (found := findings(month)):
         console.print(f"  to look at: {', '.join(found)}")
+
+
+def _show_causes(console: Console, causes: list[dict[str, Any]]) -> None:
+    """The steps from logged to billed: the largest causes, what to do, and the others' sum."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("  why")
+    table.add_column("rows", justify="right")
+    table.add_column("difference", justify="right")
+    table.add_column("what to do")
+    for step in causes[:LARGEST_CAUSES]:
+        table.add_row(
+            "  " + step["label"],
+            f"{step['row_count']:,}",
+            _usd(step["difference_usd"], signed=True),
+            step["remedy"],
+        )
+    if others := causes[LARGEST_CAUSES:]:
+        total = sum(Decimal(step["difference_usd"]) for step in others)
+        table.add_row(
+            f"  {len(others)} other{'s' if len(others) > 1 else ''}",
+            f"{sum(step['row_count'] for step in others):,}",
+            _usd(f"{total:f}", signed=True),
+            "see variance_waterfall",
+        )
+    _print_table(console, table)
 
 
 def _show_close(console: Console, close: dict[str, Any], broken_pairs: dict[str, int]) -> None:
@@ -312,6 +391,36 @@ def _show_close(console: Console, close: dict[str, Any], broken_pairs: dict[str,
         )
 
 
+def _show_prices(console: Console, prices: list[dict[str, Any]]) -> None:
+    """The prices that the bill proves and the list does not have."""
+    console.print("\n[bold]Billed at other prices than the list's[/] (USD per 1 million tokens)")
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("  model", "tokens", "tier"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("listed", "billed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("from", "to"):
+        table.add_column(heading, no_wrap=True)
+    for row in prices[:LARGEST]:
+        table.add_row(
+            Text("  " + row["model"]),
+            row["token_class"],
+            row["service_tier"],
+            row["listed_price_per_1m"] or "-",
+            row["implied_price_per_1m"],
+            row["first_date"],
+            row["last_date"],
+        )
+    _print_table(console, table)
+    if len(prices) > LARGEST:
+        console.print(f"  and {len(prices) - LARGEST} more in price_findings")
+    if any(row["suggested_row"] for row in prices):
+        console.print(
+            "  to take them into the price list: python scripts/update_prices.py --from-findings "
+            "--dry-run (docs/price-findings.md)"
+        )
+
+
 def _unknown_usd(month: dict[str, Any]) -> str | None:
     """What billed less logged holds beyond the differences: the known sides of unknown ones."""
     billed, logged, difference = (
@@ -333,7 +442,7 @@ def _largest_table(rows: list[dict[str, Any]]) -> Table:
         pad_edge=False,
         padding=(0, 2),
     )
-    for heading in ("  date", "model", "status", "reason"):
+    for heading in ("  date", "model", "status", "reason", "cause"):
         table.add_column(heading, no_wrap=True)
     for heading in ("requests", "logged", "billed", "difference"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -344,6 +453,7 @@ def _largest_table(rows: list[dict[str, Any]]) -> Table:
             Text(row["model"] or ""),
             row["reconciliation_status"],
             row["status_reason"],
+            row["cause"] or "",
             f"{row['request_count']:,}",
             _usd(row["logged_usd"]),
             _usd(row["billed_usd"]),

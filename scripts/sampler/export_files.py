@@ -6,6 +6,7 @@ Money is whole units of 1e-18 USD.
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import NamedTuple
 
 from sampler.export_situations import Bucket, Traffic
@@ -60,6 +61,13 @@ def tokens_of(calls: list[Call]) -> tuple[int, ...]:
     return tuple(sum(call.tokens[part] for call in calls) for part in range(3))
 
 
+def usage_id(rnd: Random, day: date, at: int) -> str:
+    """An id in the form of a UUID of version 7, of a time in milliseconds of a day."""
+    made = f"{int(instant(day).timestamp()) * 1_000 + at:012x}"
+    bits = f"{rnd.getrandbits(72):018x}"
+    return f"{made[:8]}-{made[8:]}-7{bits[:3]}-a{bits[3:6]}-{bits[6:]}"
+
+
 def csv_line(*cells: object) -> str:
     """A record, quoted where it must be."""
     text = io.StringIO()
@@ -91,12 +99,12 @@ def amount_text(units: int) -> str:
     return f"{'-' if units < 0 else ''}{whole}.{fraction:018d}0000000000"
 
 
-def cost_line(day: date, line: CostLine) -> str:
-    """A line of the costs, grouped by line item and project."""
+def cost_line(day: date, line: CostLine, amount: str = "") -> str:
+    """A line of the costs, grouped by line item and project; `amount` is how it is written."""
     project_id, project_name = ("", "") if line.project is None else PROJECTS[line.project]
     return csv_line(
         *day_cells(day),
-        amount_text(line.amount),
+        amount or amount_text(line.amount),
         "usd",
         line.quantity,
         line.unit,

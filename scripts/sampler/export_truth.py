@@ -10,12 +10,14 @@ from datetime import date
 
 from sampler.export_files import csv_line
 from sampler.export_situations import Charge
+from sampler.stated_causes import BY_DAY, CAUSE_COLUMNS, cause_cells
 from sampler.writer import CsvFile, decimal_text
 
 DAILY_HEADER = (
     "usage_date,project_id,model,logged_requests,reported_requests,logged_usd,expected_usd,"
     "reported_usd,billed_usd,difference_usd,calculation_difference_usd,token_difference_usd,"
-    "rate_difference_usd,reconciliation_status,status_reason,broken_pair,situation"
+    "rate_difference_usd,reconciliation_status,status_reason,broken_pair,"
+    f"{CAUSE_COLUMNS},situation"
 )
 MONTHS_HEADER = (
     "usage_month,billed_usd,logged_usd,non_usage_usd,unmapped_usd,unmapped_line_item_count,"
@@ -73,11 +75,21 @@ class Truth:
         """Count a day of the period."""
         self.month(day).covered_days += is_covered
 
-    def expect(self, day: date, model: str, sides: Sides, outcome: str, broken: str, name: str):
-        """Write a row of a day, and count it."""
+    def expect(
+        self,
+        day: date,
+        model: str,
+        sides: Sides,
+        outcome: str,
+        broken: str,
+        name: str,
+        row_reason: str = "",
+    ) -> None:
+        """Write a row of a day, and count it; its calls may have a reason of their own."""
         month = self.month(day)
         month.logged += sides.logged or 0
         month.billed += sides.billed or 0
+        status, reason = outcome.split(",")
         amounts = (sides.logged, sides.expected, sides.reported, sides.billed, *sides.differences)
         self.daily.lines.append(
             csv_line(
@@ -87,8 +99,10 @@ class Truth:
                 sides.logged_requests,
                 "" if sides.reported_requests is None else sides.reported_requests,
                 *map(decimal_text, amounts),
-                *outcome.split(","),
+                status,
+                reason,
                 broken,
+                *cause_cells(BY_DAY, name, row_reason or reason, sides.differences[0]),
                 name,
             )
         )

@@ -30,9 +30,9 @@ from sampler.export_files import (
     cost_line,
     empty_line,
     grant_line,
-    instant,
     log_line,
     tokens_of,
+    usage_id,
     usage_line,
 )
 from sampler.export_situations import (
@@ -169,19 +169,13 @@ class Exports:
             calls.append(Call(at, (put, cached, out), rnd.randrange(2), request_id, user))
         return calls
 
-    def usage_id(self, day: date, at: int) -> str:
-        """An id in the form of a UUID of version 7."""
-        made = f"{int(instant(day).timestamp()) * 1_000 + at:012x}"
-        bits = f"{self.rnd.getrandbits(72):018x}"
-        return f"{made[:8]}-{made[8:]}-7{bits[:3]}-a{bits[3:6]}-{bits[6:]}"
-
     def grants(self, day: date) -> Iterator[tuple[int, str]]:
         """The line of the log, with its time, of what is no call."""
         number, rest = divmod((day - self.places[FIRST]).days, GRANT_EVERY)
         if not rest:
             action = NON_API_ACTIONS[number % len(NON_API_ACTIONS)]
             at = DAY // 2
-            yield at, grant_line(self.usage_id(day, at), day, USERS[number % 1_024], action)
+            yield at, grant_line(usage_id(self.rnd, day, at), day, USERS[number % 1_024], action)
 
     def log_calls(
         self, day: date, traffic: Traffic, bucket: Bucket, calls: list[Call]
@@ -189,7 +183,7 @@ class Exports:
         """Lines of the log, with their times."""
         for call in bucket.logged(calls):
             cost = bucket.log and bucket.log(list_price(day, traffic, *call.tokens))
-            yield call.at, log_line(self.usage_id(day, call.at), day, traffic, call, cost)
+            yield call.at, log_line(usage_id(self.rnd, day, call.at), day, traffic, call, cost)
 
     def write_usage(self, day: date, traffic: Traffic, bucket: Bucket, calls: list[Call]) -> None:
         """Write what the provider reports, a line per key."""
@@ -240,9 +234,13 @@ class Exports:
         if bucket.log:
             own = sum(bucket.log(list_price(day, traffic, *call.tokens)) for call in logged)
         sides = Sides(len(logged), len(reported), own, *listed, sum(li.amount for li in lines))
+        row_reason = ""
         if day == self.missing_day:
             sides.reported_requests = sides.reported = sides.billed = None
-        self.truth.expect(day, traffic.model, sides, bucket.outcome, bucket.broken, bucket.name)
+            # no bill is waited for by a call that none could name
+            row_reason = "no_request_id" if traffic.is_embedding else ""
+        outcome = (bucket.outcome, bucket.broken, bucket.name, row_reason)
+        self.truth.expect(day, traffic.model, sides, *outcome)
         if bucket.unmapped_item:
             self.truth.count_unmapped(day, bucket.bill_more)
 

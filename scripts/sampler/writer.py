@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sampler.period import HOUR, MINUTES, SECOND, Period
 from sampler.situations import SITUATIONS
+from sampler.stated_causes import BY_REQUEST, CAUSE_COLUMNS, cause_cells
 from sampler.vocabulary import (
     AMOUNT,
     EXACT,
@@ -38,7 +39,7 @@ LOG_HEADER = (
 )
 TRUTH_HEADER = (
     "reconciliation_key,usage_id,request_id,reconciliation_status,status_reason,match_method,"
-    "logged_usd,billed_usd,difference_usd,situation"
+    f"logged_usd,billed_usd,difference_usd,{CAUSE_COLUMNS},situation"
 )
 
 CHUNK = 4_096  # calls held before they are written
@@ -112,12 +113,13 @@ def ordinary_shapes(rnd: Random) -> tuple[list, list, list]:
                 logged = (logged + 5 * 10**11) // 10**12 * 10**12
                 situation, outcome = "rounded_cost", PERCENT
             amounts = (decimal_text(units) for units in (logged, billed, billed - logged))
+            cells = cause_cells(BY_REQUEST, situation, outcome.split(",")[1], billed - logged)
             shapes.append(
                 (
                     f"{action},{model},{put + out},{put},{out},{cached},{reasoning},true,,",
                     decimal_text(logged, 16),
                     f"{model},{put},{cached},{out},{put + out},{decimal_text(billed)}\n",
-                    f"{outcome},request_id,{','.join(amounts)},{situation}\n",
+                    f"{outcome},request_id,{','.join((*amounts, *cells))},{situation}\n",
                 )
             )
     return before, stale, after
@@ -361,8 +363,10 @@ class Sample:
         difference = None if is_unknown else (theirs or 0) - (ours or 0)
         method = row.by if lines and usage_id else ""
         request_id = request_id or (lines[0][0] if lines else "")
-        amounts = ",".join(decimal_text(units) for units in (ours, theirs, difference))
-        rest = f"{usage_id},{request_id},{row.outcome},{method},{amounts},{name}\n"
+        amounts = map(decimal_text, (ours, theirs, difference))
+        cells = cause_cells(BY_REQUEST, name, row.outcome.split(",")[1], difference)
+        amounts_and_causes = ",".join((*amounts, *cells))
+        rest = f"{usage_id},{request_id},{row.outcome},{method},{amounts_and_causes},{name}\n"
         if usage_id:
             self.truth.lines.append(f"usage:{usage_id},{rest}")
         elif request_id:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, TARGET_FOLDER, query
+from planted_causes import wrong_sides
 from rich.console import Console
 
 import verdict
@@ -40,6 +41,9 @@ MARTS = {
     "monthly_close": "usage_month",
     "loaded_files": "file_id",
     "model_prices": "model_name, valid_from, min_input_tokens",
+    "variance_waterfall": "usage_month, model, side, cause",
+    "drift_findings": "usage_date, model",
+    "price_findings": "model, token_class, service_tier, first_date, listed_price_per_1m",
 }
 LINES_TEST = "assert_loaded_lines_are_in_the_raw_tables"
 CLOCK = ("loaded_at", "reconciled_at")
@@ -132,6 +136,13 @@ def test_every_planted_row_has_its_planted_result(built, sample, target):
     assert found.keys() == expected.keys()
     wrong = {key: (found[key], row) for key, row in expected.items() if found[key] != row}
     assert not wrong, list(wrong.items())[:5]
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_no_row_has_another_cause_than_the_planted_one(built, sample, target):
+    planted = {row["reconciliation_key"]: row for row in read(sample / "truth.csv")}
+    found = {row["reconciliation_key"]: row for row in mart(built[target], "reconciled_requests")}
+    assert list(wrong_sides(found, planted.items())) == []
 
 
 @pytest.mark.parametrize("name", MARTS)

@@ -285,8 +285,8 @@ def truth(folder: Path) -> dict[tuple[date, str], tuple]:
     """What the generator expects, in the form of reconcile()."""
     rows = {}
     for row in read(folder / "truth_daily.csv"):
-        day, project_id, model, ours, theirs, *rest = row.values()
-        *amounts, status, reason, broken, _ = rest
+        day, project_id, model, ours, theirs, *rest = list(row.values())[:16]
+        *amounts, status, reason, broken = rest
         key = (date.fromisoformat(day), model)
         assert key not in rows and project_id == "(all)"
         requests = (int(ours), int(theirs) if theirs else None)

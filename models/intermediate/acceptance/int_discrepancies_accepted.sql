@@ -1,5 +1,5 @@
 -- One row per discrepancy that an acceptance covers which still holds: it has not
--- expired, and all that it covers together is at most its maximum. Of several, the first.
+-- expired, and what it covers is together at most its maximum. Of several, the first.
 
 with
 

@@ -1,6 +1,6 @@
 -- One row per reconciled request that somebody must look at; of calls that share the
--- bill of a bucket, one row per bucket and reason. With when the files that show it were
--- loaded: the bill, or the one that should have it, and the log.
+-- bill of a bucket, one row per bucket and reason. With when the last of the files that
+-- show it was loaded: the bill, or the one that should have it, and the log.
 
 with
 

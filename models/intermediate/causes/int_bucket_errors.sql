@@ -83,6 +83,7 @@ errors as (
         cast(usage_date as timestamp) as priced_at,
         -- which of its calls reached a higher context tier cannot be known
         cast(0 as bigint) as input_tokens,
+        cast(0 as bigint) as min_input_tokens,
         {{ fitting_tokens('uncached_input_tokens') }} as uncached_input_tokens,
         {{ fitting_tokens('cached_input_tokens') }} as cached_input_tokens,
         {{ fitting_tokens('cache_write_tokens') }} as cache_write_tokens,

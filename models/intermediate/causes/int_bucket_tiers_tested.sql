@@ -9,7 +9,7 @@ usage_lines as (
         *,
         {{ stated_tier('usage_lines') }} as stated_tier
     from {{ ref('int_usage_lines_placed') }} as usage_lines
-    where is_call
+    where usage_lines.is_call
 
 ),
 
@@ -35,6 +35,7 @@ tier_effects as (
         usage_lines.day_model as model,
         tiers.service_tier,
         tiers.cause,
+        tiers.multiplier,
         cast(
             sum(usage_lines.reported_usd) * (tiers.multiplier - 1) as decimal(30, 18)
         ) as effect_usd
@@ -45,7 +46,7 @@ tier_effects as (
             and usage_lines.bucket_start >= tiers.valid_from
             and usage_lines.bucket_start
             < coalesce(tiers.valid_to, timestamp '9999-12-31')
-    group by 1, 2, 3, 4, 5, tiers.multiplier
+    group by 1, 2, 3, 4, 5, 6
 
 ),
 

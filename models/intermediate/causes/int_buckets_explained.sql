@@ -1,5 +1,5 @@
--- One row per bucket whose bill calls share, with the cause of what its calls are billed
--- beside their list price, and of what the provider counted beyond our log.
+-- One row per bucket whose bill calls share, with the cause of what its calls are
+-- billed beside their list price, and of what the provider counted beyond our log.
 -- A table, because it is small and every call of a bucket looks itself up in it.
 
 {{ config(materialized='table') }}

@@ -19,17 +19,18 @@ causes as (
 united as (
 
     select
-        logs.cause_candidates as log_candidates,
-        bills.cause_candidates as bill_candidates,
+        our_lists.cause_candidates as log_candidates,
+        their_lists.cause_candidates as bill_candidates,
         {{ dbt.listagg(
             'causes.cause', "', '", 'order by ' ~ bytewise('causes.cause')
         ) }}
             as cause_candidates
-    from lists as logs
-    cross join lists as bills
+    from lists as our_lists
+    cross join lists as their_lists
     inner join causes
         on
-            ', ' || logs.cause_candidates || ', ' || bills.cause_candidates || ', '
+            ', ' || our_lists.cause_candidates
+            || ', ' || their_lists.cause_candidates || ', '
             like '%, ' || causes.cause || ', %'
     group by 1, 2
 

@@ -13,7 +13,7 @@ reconciled as (
 measured as (
 
     select
-        reconciled.*,
+        *,
         cast(
             case
                 when log_error_usd is not null and cause is not null then log_error_usd

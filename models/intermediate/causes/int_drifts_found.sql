@@ -17,8 +17,11 @@ summed as (
         model,
         cast(sum(request_count) as bigint) as request_count,
         cast(
-            sum(case when reconciliation_status = 'matched' then request_count else 0 end)
-            as bigint
+            sum(
+                case
+                    when reconciliation_status = 'matched' then request_count else 0
+                end
+            ) as bigint
         ) as matched_count,
         cast(coalesce(sum(logged_usd), 0) as decimal(30, 18)) as logged_usd,
         cast(coalesce(sum(billed_usd), 0) as decimal(30, 18)) as billed_usd,

@@ -15,6 +15,12 @@ prices as (
 
 ),
 
+implied_prices as (
+
+    select * from {{ ref('int_price_days_implied') }}
+
+),
+
 candidates as (
 
     select
@@ -46,6 +52,22 @@ candidates as (
                     and errors.priced_at < prices.valid_to
                 )
             )
+
+    union all
+
+    select
+        errors.*,
+        'implied' as price_row,
+        prices.usd_per_input_token,
+        prices.usd_per_cached_input_token,
+        prices.usd_per_cache_write_token,
+        prices.usd_per_output_token
+    from errors
+    inner join implied_prices as prices
+        on
+            errors.price_model_name = prices.model_name
+            and cast(errors.priced_at as date) = prices.usage_date
+            and errors.min_input_tokens = prices.min_input_tokens
 
 ),
 

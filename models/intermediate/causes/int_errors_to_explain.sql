@@ -1,5 +1,5 @@
--- One row per amount that is not the list price of its tokens, by more than the noise of
--- doubles: what was logged or billed for a call, or billed for a day and model.
+-- One row per amount that is not the list price of its tokens, by more than the noise
+-- of doubles: what was logged or billed for a call, or billed for a day and model.
 -- A table, because it is small and is priced again and again.
 
 {{ config(materialized='table') }}
@@ -60,6 +60,7 @@ priced_pairs as (
 
     select
         pairs.*,
+        coalesce(prices.min_input_tokens, 0) as min_input_tokens,
         case
             when pairs.is_billed then {{ list_price_usd('pairs', 'prices') }}
             else pairs.listed_usd
@@ -80,9 +81,10 @@ sides as (
     select
         priced_pairs.*,
         'log' as side,
-        logged_usd as amount_usd,
-        coalesce(logged_tier, billed_tier) as service_tier,
-        case when is_counted_otherwise then listed_usd end as as_logged_usd
+        priced_pairs.logged_usd as amount_usd,
+        coalesce(priced_pairs.logged_tier, priced_pairs.billed_tier) as service_tier,
+        case when priced_pairs.is_counted_otherwise then priced_pairs.listed_usd end
+            as as_logged_usd
     from priced_pairs
 
     union all
@@ -90,19 +92,20 @@ sides as (
     select
         priced_pairs.*,
         'bill' as side,
-        billed_usd as amount_usd,
-        coalesce(billed_tier, logged_tier) as service_tier,
+        priced_pairs.billed_usd as amount_usd,
+        coalesce(priced_pairs.billed_tier, priced_pairs.logged_tier) as service_tier,
         -- a bill that does not tell cached tokens apart may still charge them as such
         case
             when
-                billed_cached_input_tokens is null
-                and logged_cached_input_tokens <> 0
-                and logged_input_tokens = billed_input_tokens
-                and logged_output_tokens = billed_output_tokens
-                then listed_usd
+                priced_pairs.billed_cached_input_tokens is null
+                and priced_pairs.logged_cached_input_tokens <> 0
+                and priced_pairs.logged_input_tokens = priced_pairs.billed_input_tokens
+                and priced_pairs.logged_output_tokens
+                = priced_pairs.billed_output_tokens
+                then priced_pairs.listed_usd
         end as as_logged_usd
     from priced_pairs
-    where is_billed
+    where priced_pairs.is_billed
 
 ),
 
@@ -114,6 +117,7 @@ errors as (
         price_model_name,
         priced_at,
         input_tokens,
+        min_input_tokens,
         input_tokens
         - coalesce(cached_input_tokens, 0)
         - coalesce(cache_write_tokens, 0) as uncached_input_tokens,

@@ -66,11 +66,7 @@ estimated as (
         *,
         -- how far a double may be off, and what rounding may move
         case when rounding = 'cent' then 0.00500001 else 0.00000001 end as slack,
-        cast(factor as double precision) as factor_estimate,
-        cast(fee as double precision) as fee_estimate
-        {%- for coefficient in classes_counted_otherwise() %},
-        cast({{ coefficient }} as double precision) as {{ coefficient }}_estimate
-        {%- endfor %}
+        {{ estimates(['factor', 'fee'] + classes_counted_otherwise().keys() | list) }}
     from factored
 
 )

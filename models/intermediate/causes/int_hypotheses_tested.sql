@@ -17,13 +17,10 @@ prices as (
 
     select
         *,
-        cast(amount_usd as double precision) as amount_estimate,
-        cast(listed_usd as double precision) as listed_usd_estimate,
-        cast(fee_usd as double precision) as fee_usd_estimate
-        {%- for class_usd in classes_counted_otherwise().values() %},
-        cast(coalesce({{ class_usd }}, 0) as double precision)
-            as {{ class_usd }}_estimate
-        {%- endfor %}
+        {{ estimates(
+            ['amount_usd', 'listed_usd', 'fee_usd']
+            + classes_counted_otherwise().values() | list
+        ) }}
     from {{ ref('int_errors_priced') }}
 
 ),
@@ -46,9 +43,9 @@ likely as (
             and prices.side = hypotheses.side
             and abs(
                 {{ hypothesis_estimate('hypotheses', 'prices') }}
-                - prices.amount_estimate
+                - prices.amount_usd_estimate
             )
-            <= hypotheses.slack + 0.000000000001 * abs(prices.amount_estimate)
+            <= hypotheses.slack + 0.000000000001 * abs(prices.amount_usd_estimate)
             and prices.input_tokens >= hypotheses.min_input_tokens
             and prices.priced_at >= hypotheses.valid_from
             and prices.priced_at < hypotheses.valid_to

@@ -42,10 +42,10 @@ found as (
 
     select
         requests.*,
-        status_reason in (
+        requests.status_reason in (
             'exact', 'within_percent', 'within_amount', 'outside_tolerance'
         ) as is_two_sided,
-        abs(difference_usd) > {{ noise_usd() }} as is_different,
+        abs(requests.difference_usd) > {{ noise_usd() }} as is_different,
         call_causes.log_cause as log_found,
         call_causes.log_candidates,
         coalesce(call_causes.bill_cause, buckets.bill_cause) as bill_found,
@@ -53,18 +53,21 @@ found as (
             as bill_candidates,
         -- a row of one side has the cause of its reason
         case
-            when status_reason = 'not_logged' and buckets.bucket_number is not null
+            when
+                requests.status_reason = 'not_logged'
+                and buckets.bucket_number is not null
                 then coalesce(buckets.gap_cause, 'logging_gap')
-            when status_reason in ('not_an_api_call', 'no_request_id')
+            when requests.status_reason in ('not_an_api_call', 'no_request_id')
                 then
                     case
-                        when abs(difference_usd) > {{ noise_usd() }}
+                        when abs(requests.difference_usd) > {{ noise_usd() }}
                             then 'not_applicable'
                     end
-            else status_reason
+            else requests.status_reason
         end as own_cause,
-        status_reason in ('missing_from_bill', 'awaiting_bill', 'non_usage_charge')
-            as is_own_to_bill
+        requests.status_reason in (
+            'missing_from_bill', 'awaiting_bill', 'non_usage_charge'
+        ) as is_own_to_bill
     from rows_of_both_grains as requests
     left join call_causes
         on requests.reconciliation_key = call_causes.error_key
@@ -121,14 +124,14 @@ explained as (
     select
         caused.*,
         case
-            when log_cause <> bill_cause then 'several'
-            else coalesce(log_cause, bill_cause)
+            when caused.log_cause <> caused.bill_cause then 'several'
+            else coalesce(caused.log_cause, caused.bill_cause)
         end as cause,
         case
-            when log_cause = 'ambiguous' and bill_cause = 'ambiguous'
+            when caused.log_cause = 'ambiguous' and caused.bill_cause = 'ambiguous'
                 then united.cause_candidates
-            when log_cause = 'ambiguous' then caused.log_candidates
-            when bill_cause = 'ambiguous' then caused.bill_candidates
+            when caused.log_cause = 'ambiguous' then caused.log_candidates
+            when caused.bill_cause = 'ambiguous' then caused.bill_candidates
         end as cause_candidates
     from caused
     left join united

@@ -1,5 +1,5 @@
--- One row per UTC day and model on which small differences, each inside the tolerance of
--- a row, add up to a drift.
+-- One row per UTC day and model on which small differences, each inside the tolerance
+-- of a row, add up to a drift.
 
 with
 

@@ -14,10 +14,25 @@ discrepancies as (
 
 ),
 
+joined as (
+
+    select
+        judged.*,
+        coalesce(discrepancies.accepted_count, 0) as accepted_count,
+        cast(coalesce(discrepancies.accepted_usd, 0) as decimal(30, 18))
+            as accepted_usd,
+        coalesce(discrepancies.open_count, 0) as open_count,
+        cast(coalesce(discrepancies.open_usd, 0) as decimal(30, 18)) as open_usd
+    from judged
+    left join discrepancies
+        on judged.usage_month is not distinct from discrepancies.usage_month
+
+),
+
 final as (
 
     select
-        judged.usage_month,
+        usage_month,
 
         -- counts
         billed_request_count,
@@ -59,14 +74,11 @@ final as (
         end as verdict,
 
         -- what of the mart discrepancies somebody has accepted, and what stays open
-        coalesce(discrepancies.accepted_count, 0) as accepted_count,
-        cast(coalesce(discrepancies.accepted_usd, 0) as decimal(30, 18))
-            as accepted_usd,
-        coalesce(discrepancies.open_count, 0) as open_count,
-        cast(coalesce(discrepancies.open_usd, 0) as decimal(30, 18)) as open_usd
-    from judged
-    left join discrepancies
-        on judged.usage_month is not distinct from discrepancies.usage_month
+        accepted_count,
+        accepted_usd,
+        open_count,
+        open_usd
+    from joined
 
 )
 
