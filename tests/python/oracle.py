@@ -77,9 +77,13 @@ class Call:
     output_tokens: int | None = None
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
     success: bool | None = None
     calculated_cost_cents: Decimal | None = None
     openai_request_id: str | None = None
+    service_tier: str | None = None
+    is_batch: bool | None = None
+    region: str | None = None
 
     @property
     def request_id(self) -> str | None:
@@ -272,6 +276,11 @@ class Billed:
     cached_input_tokens: int | None
     cache_write_tokens: int | None
     output_tokens: int | None
+    reasoning_tokens: int | None
+    fee_usd: Decimal | None
+    service_tier: str | None
+    is_batch: bool | None
+    region: str | None
     usd: Decimal | None
     is_usd_known: bool
     cost_basis: str
@@ -378,6 +387,11 @@ def billed_request(key: str, counted: list[CountedLine]) -> Billed:
         cached_input_tokens=total(line.cached_input_tokens for line in charged),
         cache_write_tokens=total(line.cache_write_tokens for line in charged),
         output_tokens=total(line.output_tokens for line in charged),
+        reasoning_tokens=total(line.reasoning_tokens for line in charged),
+        fee_usd=total(item.line.fee_usd for item in counted),
+        service_tier=largest.line.service_tier,
+        is_batch=largest.line.is_batch,
+        region=largest.line.region,
         usd=total(item.usd for item in counted),
         is_usd_known=all(item.usd is not None for item in counted),
         cost_basis="price_list"
@@ -485,6 +499,8 @@ class Expected:
     loaded_files: list[dict] = field(default_factory=list)
     reconciliation_summary: list[dict] = field(default_factory=list)
     reconciliation_health: list[dict] = field(default_factory=list)
+    pairs: list[tuple[dict, Call | None, Billed | None]] = field(default_factory=list)
+    """each row of reconciled_requests with its call and its billed request"""
 
 
 def expect(files: list[File], reference: Reference) -> Expected:
@@ -499,7 +515,7 @@ def expect(files: list[File], reference: Reference) -> Expected:
         matched = match(calls, billed, again, reference)
         bill_of_id = bill_of_each_id(billed)
 
-        rows = []
+        pairs = []
         for call in calls:
             request, method = matched.get(call.id, (None, None))
             row = reconciled(call, request, method, reference)
@@ -507,13 +523,14 @@ def expect(files: list[File], reference: Reference) -> Expected:
             if row["status_reason"] == "duplicate_log" and call.request_id in bill_of_id:
                 row["billed_usd"] = Decimal(0)
                 row["reconciled_at"] = bill_of_id[call.request_id].file.loaded_at
-            rows.append(row)
+            pairs.append((row, call, request))
         taken = {request.key for request, _ in matched.values()}
         for request in billed:
             if request.key not in taken:
                 row = reconciled(None, request, None, reference)
                 judge(row, None, request, False, bills, reference)
-                rows.append(row)
+                pairs.append((row, None, request))
+        rows = [row for row, _, _ in pairs]
 
         return Expected(
             reconciled_requests=rows,
@@ -523,6 +540,7 @@ def expect(files: list[File], reference: Reference) -> Expected:
             loaded_files=[file_row(file, bills, placed) for file in files],
             reconciliation_summary=summary(rows),
             reconciliation_health=health(rows, files, bills, reference),
+            pairs=pairs,
         )
 
 
