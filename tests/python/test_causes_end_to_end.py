@@ -63,9 +63,8 @@ def built(sample, tmp_path_factory, postgres_server, profiles) -> dict[tuple[str
             env = profile_environment(profiles, postgres_server, target, tmp_path_factory)
             run([*LOAD, *files, "--target", target], env)
             query(env, f"update raw.loaded_files set loaded_at = timestamp '{LOADED_AT}'")
-            run(
-                [str(DBT), "build", "--target", target, "--exclude-resource-type", "unit_test"], env
-            )
+            excluded = ["unit_test"] if scenario == "causes" else ["unit_test", "test"]
+            run([str(DBT), "build", "--target", target, "--exclude-resource-types", *excluded], env)
             environments[scenario, target] = env
     return environments
 
