@@ -598,14 +598,14 @@ def adopt(env: dict[str, str], project: Path, *options: str) -> str:
 
 
 def test_planted_prices_are_found_adopted_and_gone(apart, project, tmp_path):
-    # every model on one engine, a few of them on the other
-    world = plant(1, MODELS if apart["DBT_TARGET"] == "duckdb" else MODELS[::8])
+    # a third of the models on one engine, a few of them on the other: all take minutes
+    world = plant(1, MODELS[:: 3 if apart["DBT_TARGET"] == "duckdb" else 16])
     load(apart, world, tmp_path)
     build(apart, project)
     found, planted = findings(apart), by_text(expected(world))
     assert not set(found) - set(planted), by_text(list(set(found) - set(planted)))[:3]
     assert not set(planted) - set(found), by_text(list(set(planted) - set(found)))[:3]
-    assert len(found) == len(planted) > 200
+    assert len(found) == len(planted) > 100
     assert {row[-1] for row in found} == {None, *WHY_NOT}
     check_prices_by_day(apart, world)
 
@@ -658,13 +658,13 @@ def check_prices_by_day(env: dict[str, str], world: World) -> None:
     )
     found = {row[:3]: [None if r is None else Fraction(r) * 10**6 for r in row[3:]] for row in rows}
     assert found == planted
-    assert len(rows) == len(found) > 200
+    assert len(rows) == len(found) > 50
 
 
 def test_nothing_is_found_where_nothing_is_planted(apart, project, tmp_path):
     """Nor in amounts that a bill rounds, and in a log that is wrong."""
     world = World(2)
-    for number, model in enumerate(MODELS[::3]):
+    for number, model in enumerate(MODELS[::12]):
         for day in DAYS[:2]:
             rates = LIST.rates(model, day, 0)
             decimals = (None, 10, 8, 6)[number % 4]
