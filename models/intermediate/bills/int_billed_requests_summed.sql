@@ -30,6 +30,7 @@ single_lines as (
         case when not is_refund then reasoning_tokens end as reasoning_tokens,
         amount_usd as billed_usd,
         fee_usd,
+        coalesce(amount_usd < 0, false) as is_credited,
         stated_usd is null as is_priced_from_list,
         amount_usd is not null as is_amount_known
     from {{ ref('int_bill_lines_priced') }}
@@ -79,6 +80,7 @@ summed_lines as (
         sum(case when not is_refund then reasoning_tokens end) as reasoning_tokens,
         sum(amount_usd) as billed_usd,
         sum(fee_usd) as fee_usd,
+        coalesce(bool_or(amount_usd < 0), false) as is_credited,
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
@@ -120,6 +122,8 @@ summed as (
         {{ fitting_tokens('reasoning_tokens') }} as reasoning_tokens,
         cast(billed_usd as decimal(30, 18)) as billed_usd,
         cast(fee_usd as decimal(30, 18)) as fee_usd,
+        -- money that was given back: what is left is no price of the tokens
+        is_credited,
         is_priced_from_list,
         is_amount_known
     from both_kinds

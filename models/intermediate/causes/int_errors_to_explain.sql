@@ -105,7 +105,7 @@ sides as (
                 then priced_pairs.listed_usd
         end as as_logged_usd
     from priced_pairs
-    where priced_pairs.is_billed
+    where priced_pairs.is_billed and not priced_pairs.is_credited
 
 ),
 

@@ -32,6 +32,7 @@ pairs as (
         billed_requests.file_id is not null as is_billed,
         billed_requests.billed_usd,
         billed_requests.fee_usd,
+        coalesce(billed_requests.is_credited, false) as is_credited,
 
         -- what the list price is taken of, as for expected_usd
         case
