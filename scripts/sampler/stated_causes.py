@@ -57,13 +57,14 @@ REFUNDS = (
     "refund_of_all",
     "refund_in_two_lines",
     "refund_line_twice",
-    "restated_to_nothing",
     "restated_outside",
     "restated_3_percent_more",
 )
 BY_REQUEST: dict[str, tuple[Cause, Cause]] = {
     **dict.fromkeys(BOTH_UNKNOWN, (UNKNOWN, UNKNOWN)),
     **dict.fromkeys(REFUNDS, (NO_CAUSE, UNKNOWN)),
+    # what is charged nothing for is granted, as far as a bill can say
+    "restated_to_nothing": (NO_CAUSE, Cause("free_tier_grant", False)),
     "five_percent_more": (UNKNOWN, UNKNOWN),
     "five_cents_more": (UNKNOWN, UNKNOWN),
     "five_cents_more_and_a_unit": (UNKNOWN, UNKNOWN),
