@@ -46,7 +46,7 @@ MARTS = {
     "price_findings": "model, token_class, service_tier, first_date, listed_price_per_1m",
 }
 LINES_TEST = "assert_loaded_lines_are_in_the_raw_tables"
-CLOCK = ("loaded_at", "reconciled_at")
+CLOCK = ("loaded_at", "reconciled_at", "first_seen_at")
 DIGIT = Decimal("1e-18")
 
 

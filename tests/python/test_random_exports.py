@@ -41,7 +41,7 @@ OTHER_KEYS = {
     "reconciliation_summary": ("usage_month", "model", "reconciliation_status"),
     "reconciliation_health": ("usage_month",),
 }
-CLOCK = ("load_number", "loaded_at", "reconciled_at", "file_id")
+CLOCK = ("load_number", "loaded_at", "reconciled_at", "first_seen_at", "file_id")
 SHARE_DIGIT = Decimal("1e-12")
 BY_PROJECT = Options(is_by_project=True, billed_projects=("proj_a", "proj_b"))
 
