@@ -20,7 +20,7 @@ joined as (
 
     select
         days.*,
-        causes.log_cause,
+        causes.log_cause as rows_log_cause,
         causes.bill_cause as rows_bill_cause,
         causes.cause_candidates,
         days.reconciliation_status in ('pending', 'not_found') as is_one_sided,
@@ -85,6 +85,14 @@ caused as (
         *,
         cast(difference_usd - log_error_usd as decimal(30, 18)) as bill_error_usd,
         case
+            -- reported, not billed and not logged, a bucket is in no row
+            when
+                coalesce(rows_log_cause, rows_bill_cause, rest_cause) is null
+                and status_reason in ('not_logged', 'not_loggable')
+                then status_reason
+            else rows_log_cause
+        end as log_cause,
+        case
             when rows_bill_cause <> rest_cause then 'several'
             else coalesce(rows_bill_cause, rest_cause)
         end as bill_cause
@@ -98,7 +106,6 @@ explained as (
         *,
         case
             when log_cause <> bill_cause then 'several'
-            -- reported, not billed and not logged, a bucket is in no row
             when is_one_sided then coalesce(log_cause, bill_cause, status_reason)
             else coalesce(log_cause, bill_cause)
         end as cause
