@@ -207,8 +207,10 @@ def arithmetic() -> Iterator[Situation]:
         for part in ((100, 1), (1, 100), (1000, 1), (1, 1000)):
             wrong = side("unit_error", times(*part))
             yield known(f"{name}_unit_{part[0]}_{part[1]}", **wrong)
-        for multiple in (3, 4, 5):
-            added = side("double_count", times(multiple))
+        yield known(f"{name}_thrice", **side("double_count", times(3)))
+        # so often a price is another model's sooner than counted several times
+        for multiple in (4, 5):
+            added = side("double_count", times(multiple), is_provable=False)
             yield known(f"{name}_{multiple}_times", **added)
         unsaid = side("double_count", times(2), is_provable=False)
         yield known(f"{name}_twice_unsaid", "gpt-5.4", **unsaid)
