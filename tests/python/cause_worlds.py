@@ -342,7 +342,10 @@ class World:
         return self.one(found) if found else pair.expected_usd
 
     def in_parts(self, line: Line) -> list[Line]:
-        """The line as two of one request, which add up; the dearer one speaks for it."""
+        """The line as two of one request, which add up; the dearer one speaks for it.
+
+        The other one may give money back.
+        """
         if line.request_id is None or not line.cost_usd or line.cost_usd < 0:
             return [line]
         tier = line.service_tier
@@ -353,7 +356,7 @@ class World:
             cache_write_tokens=None,
             output_tokens=None if line.output_tokens is None else 0,
             reasoning_tokens=None,
-            cost_usd=usd(line.cost_usd * Decimal("0.25")),
+            cost_usd=usd(line.cost_usd * Decimal("0.25" if self.serial % 2 else "-0.5")),
             fee_usd=None,
             service_tier="flex" if tier == "priority" else tier,
         )
@@ -489,6 +492,7 @@ def paired(call: Call, line: Line, reference: Reference) -> Pair | None:
         request_id=None,
         usd=None,
         is_usd_known=True,
+        is_credited=False,
         cost_basis="",
         file=None,
         **{

@@ -381,6 +381,9 @@ def explain(
     amount: Decimal, side: str, pair: Pair, reference: Reference, rules: Rules
 ) -> tuple[str, set[str]]:
     """The cause of a side's error, and the candidates where there are several."""
+    if side == "bill" and pair.request.is_credited:
+        # what is left of a charge is no price of the tokens
+        return "unexplained", set()
     for evidence_class in sorted({way.evidence_class for way in rules.hypotheses}):
         causes = {
             way.cause

@@ -74,6 +74,8 @@ def assert_causes(env: dict[str, str], files: list, reference: Reference, rules:
         tuple(step[name] for name in STEP[:4]): step
         for step in waterfall(expected.reconciled_requests, causes)
     }
+    proven = query(env, "select count(*) from reconciliation_staging.int_price_days_implied")
+    assert proven == [(0,)], "the oracle knows no price findings: draw a world without any"
     named = {why[side] for why in causes for side in ("log_cause", "bill_cause", "cause")}
     wanted = named_by(rules) | OTHERS
     assert named >= wanted, f"the world never meets {wanted - named}"
