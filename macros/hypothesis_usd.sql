@@ -50,3 +50,11 @@ cast(coalesce({{ column }}, 0) as double precision) as {{ column }}_estimate
 {{- "," if not loop.last }}
 {%- endfor %}
 {%- endmacro %}
+
+{# The costs of these classes as columns, where a condition holds: else they are unknown. #}
+{% macro known_class_costs(condition) -%}
+{%- for class_usd in classes_counted_otherwise().values() %}
+cast(case when {{ condition }} then {{ class_usd }} end as decimal(30, 18)) as {{ class_usd }}
+{{- "," if not loop.last }}
+{%- endfor %}
+{%- endmacro %}

@@ -6,13 +6,9 @@
 
 with
 
-days as (
+positions as (
 
-    select
-        *,
-        cast(token_difference_usd + rate_difference_usd as decimal(30, 18))
-            as bill_difference_usd
-    from {{ ref('int_days_judged') }}
+    select * from {{ ref('int_bucket_days_positioned') }}
 
 ),
 
@@ -30,44 +26,6 @@ causes as (
 
 ),
 
-placed as (
-
-    select
-        bucket_number,
-        usage_date,
-        bill_difference_usd,
-        lag(usage_date) over models as day_before,
-        lag(bill_difference_usd) over models as difference_before_usd,
-        lead(usage_date) over models as day_after,
-        lead(bill_difference_usd) over models as difference_after_usd,
-        max(case when is_billed then usage_date end) over () as newest_date
-    from days
-    window models as (partition by project_id, model order by usage_date)
-
-),
-
-positioned as (
-
-    select
-        bucket_number,
-        -- what the one day lacks the other has too much
-        coalesce(
-            day_before = usage_date - interval '1' day
-            and abs(bill_difference_usd) > {{ noise_usd() }}
-            and abs(bill_difference_usd + difference_before_usd) <= {{ noise_usd() }},
-            false
-        )
-        or coalesce(
-            day_after = usage_date + interval '1' day
-            and abs(bill_difference_usd) > {{ noise_usd() }}
-            and abs(bill_difference_usd + difference_after_usd) <= {{ noise_usd() }},
-            false
-        ) as is_on_boundary,
-        usage_date = newest_date and bill_difference_usd < 0 as is_newest_and_low
-    from placed
-
-),
-
 counted as (
 
     select
@@ -75,8 +33,8 @@ counted as (
         buckets.token_difference_usd,
         causes.cause,
         causes.cause_candidates,
-        positioned.is_on_boundary,
-        positioned.is_newest_and_low and buckets.is_provisional as is_late,
+        positions.is_on_boundary,
+        positions.is_newest_and_low and buckets.is_provisional as is_late,
         coalesce(buckets.reported_requests = buckets.logged_requests, false)
             as is_count_equal,
         coalesce(
@@ -94,8 +52,8 @@ counted as (
             false
         ) as is_logged_several_times
     from buckets
-    inner join positioned
-        on buckets.bucket_number = positioned.bucket_number
+    inner join positions
+        on buckets.bucket_number = positions.bucket_number
     left join causes
         on
             causes.error_key

@@ -38,7 +38,11 @@ summed as (
         usage_date,
         project_id,
         bucket_model as model,
-        cast(coalesce(sum(log_error_usd), 0) as decimal(30, 18)) as log_error_usd,
+        -- without a list price a difference cannot be split: the price is ours to know
+        cast(
+            coalesce(sum(coalesce(log_error_usd, difference_usd)), 0)
+            as decimal(30, 18)
+        ) as log_error_usd,
         cast(coalesce(sum(difference_usd), 0) as decimal(30, 18)) as difference_usd,
         {{ common_cause('log_cause') }} as log_cause,
         {{ common_cause('bill_cause') }} as bill_cause,
