@@ -1,5 +1,5 @@
 -- One row per UTC day, project and model that any side knows, with where it stands
--- among the days of its model: what a day lacks may be on the next one, or not there yet.
+-- among its model's days: what one lacks may be on the next, or not there yet.
 
 with
 
