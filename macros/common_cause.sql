@@ -3,19 +3,15 @@
     a cause do not count. Rows that are ambiguous between other causes have another cause.
 #}
 {% macro common_cause(cause) -%}
+{%- set told_apart -%}
+case when {{ cause }} = 'ambiguous' then {{ cause }} || cause_candidates else {{ cause }} end
+{%- endset -%}
 case
-    when
-        count(
-            distinct case
-                when {{ cause }} = 'ambiguous' then {{ cause }} || cause_candidates
-                else {{ cause }}
-            end
-        ) > 1
-        then 'several'
+    when min({{ told_apart }}) <> max({{ told_apart }}) then 'several'
     else max({{ cause }})
 end
 {%- endmacro %}
 
 {% macro common_candidates() -%}
-case when count(distinct cause_candidates) = 1 then max(cause_candidates) end
+case when min(cause_candidates) = max(cause_candidates) then max(cause_candidates) end
 {%- endmacro %}
