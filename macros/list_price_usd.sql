@@ -31,9 +31,10 @@ case
 end
 {%- endmacro %}
 
+{# DuckDB multiplies decimals of up to 18 digits in 64 bits, which a million dollars overflow: so 19. #}
 {% macro token_cost_usd(tokens, usd_per_token) -%}
 case
     when {{ tokens }} = 0 then 0
-    else cast({{ tokens }} as decimal(18, 0)) * {{ usd_per_token }}
+    else cast({{ tokens }} as decimal(19, 0)) * {{ usd_per_token }}
 end
 {%- endmacro %}

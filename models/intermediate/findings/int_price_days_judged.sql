@@ -73,7 +73,7 @@ priced as (
                 then
                     abs(
                         billed_usd
-                        - cast(paid_tokens as decimal(18, 0)) * usd_per_item_token
+                        - cast(paid_tokens as decimal(19, 0)) * usd_per_item_token
                     )
                     <= 0.000000000001
         end as is_partly_free
