@@ -1,5 +1,5 @@
 -- One row per UTC day and model whose compared rows add up to a difference beyond the
--- drift tolerance, though the tolerance of a row lets some of them pass.
+-- drift tolerance, as do those alone that the tolerance of a row lets pass.
 
 with
 
@@ -26,7 +26,12 @@ summed as (
         cast(coalesce(sum(logged_usd), 0) as decimal(30, 18)) as logged_usd,
         cast(coalesce(sum(billed_usd), 0) as decimal(30, 18)) as billed_usd,
         cast(sum(difference_usd) as decimal(30, 18)) as difference_usd,
-        bool_or(reconciliation_status = 'matched' and cause is not null) as is_hidden
+        sum(case when reconciliation_status = 'matched' then logged_usd else 0 end)
+            as matched_logged_usd,
+        sum(case when reconciliation_status = 'matched' then difference_usd else 0 end)
+            as matched_difference_usd,
+        -- more than the noise of doubles
+        bool_or(reconciliation_status = 'matched' and cause is not null) as is_caused
     from compared
     group by 1, 2
 
@@ -37,9 +42,12 @@ drifting as (
     select *
     from summed
     where
-        is_hidden
+        is_caused
         and abs(difference_usd)
         > cast({{ var('drift_tolerance_pct') }} as decimal(6, 4)) * abs(logged_usd)
+        and abs(matched_difference_usd)
+        > cast({{ var('drift_tolerance_pct') }} as decimal(6, 4))
+        * abs(matched_logged_usd)
 
 )
 
