@@ -127,7 +127,7 @@ def prices_of(asked: Asked, price_row: str) -> Iterator[Price]:
 
 def factors(asked: Asked, row: dict[str, str]) -> list[Decimal]:
     """The factors that a hypothesis tries, none where the facts rule it out."""
-    if row["fact"] == "uncounted_day":
+    if row["fact"] in ("uncounted_day", "repeated_lines"):
         return []
     if (row["fact"] == "region" and not asked.region) or (row["fact"] == "fee" and not asked.fee):
         return []

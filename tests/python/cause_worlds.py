@@ -198,7 +198,12 @@ class World:
         if self.is_lucky(0.03):
             again = replace(call, id=self.name("u"), created_at=call.created_at + timedelta(1))
             self.log.rows.append(again)
-        (draft or self.bill).rows.extend(self.in_parts(line) if self.is_lucky(0.1) else [line])
+        lines = self.in_parts(line) if self.is_lucky(0.1) else [line]
+        is_whole = len(lines) == 1 and None not in (line.request_id, line.billed_at)
+        if is_whole and self.serial % 20 == 0:
+            # billed again
+            lines.append(replace(line, billed_at=line.billed_at + timedelta(seconds=2)))
+        (draft or self.bill).rows.extend(lines)
 
     def way(self, ways: list[Hypothesis]) -> Hypothesis:
         """Each cause as often as any other, however many hypotheses it has."""
@@ -493,6 +498,7 @@ def paired(call: Call, line: Line, reference: Reference) -> Pair | None:
         usd=None,
         is_usd_known=True,
         is_credited=False,
+        line_count=1,
         cost_basis="",
         file=None,
         **{

@@ -279,7 +279,8 @@ def is_tried(way: Hypothesis, side: str, pair: Pair, rules: Rules) -> bool:
         and (way.fact != "service_tier" or tier in tiers_of(way.cause, rules))
         and (way.fact != "region" or pair.region is not None)
         and (way.fact != "fee" or bool(pair.request.fee_usd))
-        and (way.fact in (None, "service_tier", "region", "fee"))
+        and (way.fact != "repeated_lines" or is_billed_repeatedly(pair))
+        and (way.fact in (None, "service_tier", "region", "fee", "repeated_lines"))
         # what a row states is not guessed
         and not (is_factor_of_a_tier and tier is not None)
         and not (is_factor_of_a_tier and way.cause == "batch" and pair.request.is_batch is False)
@@ -293,6 +294,21 @@ def is_tried(way: Hypothesis, side: str, pair: Pair, rules: Rules) -> bool:
 
 def tiers_of(cause: str, rules: Rules) -> set[str]:
     return {tier.service_tier for tier in rules.tiers if tier.cause == cause}
+
+
+def is_billed_repeatedly(pair: Pair) -> bool:
+    """Whether the bill has several lines for the call, and each counts all its tokens."""
+    call, request = pair.call, pair.request
+    names = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens")
+    return (
+        request.line_count > 1
+        and None not in (call.input_tokens, call.output_tokens)
+        and None not in (request.input_tokens, request.output_tokens)
+        and all(
+            (getattr(request, name) or 0) == request.line_count * (getattr(call, name) or 0)
+            for name in names
+        )
+    )
 
 
 def has_other_tokens(side: str, pair: Pair) -> bool:

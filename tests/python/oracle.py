@@ -285,6 +285,8 @@ class Billed:
     is_usd_known: bool
     is_credited: bool
     """whether a line of it gives money back"""
+    line_count: int
+    """lines that count its tokens"""
     cost_basis: str
     file: File
 
@@ -396,6 +398,7 @@ def billed_request(key: str, counted: list[CountedLine]) -> Billed:
         region=largest.line.region,
         usd=total(item.usd for item in counted),
         is_usd_known=all(item.usd is not None for item in counted),
+        line_count=len(charged),
         is_credited=any(item.usd is not None and item.usd < 0 for item in counted),
         cost_basis="price_list"
         if any(item.line.cost_usd is None for item in counted)

@@ -93,7 +93,7 @@ def check(env: dict[str, str], world: World, folder: Path, target: Path, project
 
 
 def test_every_difference_has_the_cause_that_the_rules_say(duckdb_file, tmp_path, target_path):
-    world = World(1, Reference.read(ROOT / "seeds"), Rules.read(ROOT / "seeds"))
+    world = World(3, Reference.read(ROOT / "seeds"), Rules.read(ROOT / "seeds"))
     check(duckdb_file, world, tmp_path, target_path, ROOT)
 
 

@@ -31,6 +31,7 @@ single_lines as (
         amount_usd as billed_usd,
         fee_usd,
         coalesce(amount_usd < 0, false) as is_credited,
+        1 as line_count,
         stated_usd is null as is_priced_from_list,
         amount_usd is not null as is_amount_known
     from {{ ref('int_bill_lines_priced') }}
@@ -81,6 +82,7 @@ summed_lines as (
         sum(amount_usd) as billed_usd,
         sum(fee_usd) as fee_usd,
         coalesce(bool_or(amount_usd < 0), false) as is_credited,
+        count(case when not is_refund then 1 end) as line_count,
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
@@ -124,6 +126,8 @@ summed as (
         cast(fee_usd as decimal(30, 18)) as fee_usd,
         -- money that was given back: what is left is no price of the tokens
         is_credited,
+        -- lines that count its tokens
+        cast(line_count as decimal(9, 0)) as line_count,
         is_priced_from_list,
         is_amount_known
     from both_kinds

@@ -93,6 +93,7 @@ errors as (
         cast(null as boolean) as is_batch,
         cast(null as {{ dbt.type_string() }}) as region,
         reported_requests is null as is_uncounted_day,
+        false as is_billed_repeatedly,
         cast(0 as decimal(30, 18)) as fee_usd,
         cast(null as decimal(30, 18)) as as_logged_usd,
         cast(

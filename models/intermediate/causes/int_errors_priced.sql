@@ -43,6 +43,7 @@ measured as (
         is_batch,
         region,
         is_uncounted_day,
+        is_billed_repeatedly,
         fee_usd,
         price_row,
         cast(

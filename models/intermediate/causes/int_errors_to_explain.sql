@@ -73,6 +73,7 @@ errors as (
         is_batch,
         region,
         false as is_uncounted_day,
+        is_billed_repeatedly,
         cast(coalesce(fee_usd, 0) as decimal(30, 18)) as fee_usd,
         cast(as_logged_usd as decimal(30, 18)) as as_logged_usd,
         cast(amount_usd as decimal(30, 18)) as amount_usd,

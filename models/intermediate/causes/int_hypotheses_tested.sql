@@ -54,6 +54,7 @@ likely as (
                 when 'region' then prices.region is not null
                 when 'fee' then prices.fee_usd <> 0
                 when 'uncounted_day' then prices.is_uncounted_day
+                when 'repeated_lines' then prices.is_billed_repeatedly
                 -- a tier that the row does not state, on a row that states none
                 else
                     hypotheses.service_tier is null

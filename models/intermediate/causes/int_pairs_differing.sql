@@ -33,6 +33,7 @@ pairs as (
         billed_requests.billed_usd,
         billed_requests.fee_usd,
         coalesce(billed_requests.is_credited, false) as is_credited,
+        billed_requests.line_count,
 
         -- what the list price is taken of, as for expected_usd
         case

@@ -36,7 +36,18 @@ pairs as (
                 and logged_cache_write_tokens
                 <> coalesce(billed_cache_write_tokens, 0)
             )
-        ) as is_counted_otherwise
+        ) as is_counted_otherwise,
+        coalesce(
+            is_counted_by_bill
+            and line_count > 1
+            and billed_input_tokens = line_count * logged_input_tokens
+            and billed_output_tokens = line_count * logged_output_tokens
+            and coalesce(billed_cached_input_tokens, 0)
+            = line_count * coalesce(logged_cached_input_tokens, 0)
+            and coalesce(billed_cache_write_tokens, 0)
+            = line_count * coalesce(logged_cache_write_tokens, 0),
+            false
+        ) as is_billed_repeatedly
     from {{ ref('int_pairs_differing') }}
 
 ),
