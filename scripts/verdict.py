@@ -152,11 +152,11 @@ def fetch(warehouse: Warehouse, month: date | None = None) -> dict[str, Any]:
     # what differs by the noise of doubles only is no cause of anything
     steps = _records(
         warehouse,
-        "select usage_month, steps.side, cause, label, remedy, sum(row_count), sum(difference_usd) "
-        "from reconciliation.variance_waterfall as steps "
+        "select usage_month, cause, label, remedy, sum(row_count), sum(difference_usd) "
+        "from reconciliation.variance_waterfall "
         "inner join reconciliation_staging.variance_causes using (cause) "
-        "group by 1, 2, 3, 4, 5 order by abs(sum(difference_usd)) desc, cause, steps.side",
-        ("usage_month", "side", "cause", "label", "remedy", "row_count", "difference_usd"),
+        "group by 1, 2, 3, 4 order by abs(sum(difference_usd)) desc, cause",
+        ("usage_month", "cause", "label", "remedy", "row_count", "difference_usd"),
     )
     for row in months:
         row["causes"] = [
@@ -338,14 +338,12 @@ def _show_causes(console: Console, causes: list[dict[str, Any]]) -> None:
     """The steps from logged to billed: the largest causes, what to do, and the others' sum."""
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("  why")
-    table.add_column("side")
     table.add_column("rows", justify="right")
     table.add_column("difference", justify="right")
     table.add_column("what to do")
     for step in causes[:LARGEST_CAUSES]:
         table.add_row(
             "  " + step["label"],
-            step["side"],
             f"{step['row_count']:,}",
             _usd(step["difference_usd"], signed=True),
             step["remedy"],
@@ -354,7 +352,6 @@ def _show_causes(console: Console, causes: list[dict[str, Any]]) -> None:
         total = sum(Decimal(step["difference_usd"]) for step in others)
         table.add_row(
             f"  {len(others)} other{'s' if len(others) > 1 else ''}",
-            "",
             f"{sum(step['row_count'] for step in others):,}",
             _usd(f"{total:f}", signed=True),
             "see variance_waterfall",
