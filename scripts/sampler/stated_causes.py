@@ -87,8 +87,8 @@ BY_REQUEST: dict[str, tuple[Cause, Cause]] = {
     "price_changes_in_between": (Cause("stale_price"), NO_CAUSE),
     "rounded_cost": (UNKNOWN, NO_CAUSE),
     # the tokens of a charge and of its credit add up
-    "credited_in_bill": (Cause("token_mismatch"), UNKNOWN),
-    "restated_with_credit": (Cause("token_mismatch"), UNKNOWN),
+    "credited_in_bill": (Cause("double_count"), UNKNOWN),
+    "restated_with_credit": (Cause("double_count"), UNKNOWN),
 }
 BY_DAY: dict[str, tuple[Cause, Cause]] = {
     "three_percent_more": (NO_CAUSE, DEARER),

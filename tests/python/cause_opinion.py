@@ -127,7 +127,7 @@ def prices_of(asked: Asked, price_row: str) -> Iterator[Price]:
 
 def factors(asked: Asked, row: dict[str, str]) -> list[Decimal]:
     """The factors that a hypothesis tries, none where the facts rule it out."""
-    if row["fact"] in ("uncounted_day", "repeated_lines"):
+    if row["fact"] == "uncounted_day":
         return []
     if (row["fact"] == "region" and not asked.region) or (row["fact"] == "fee" and not asked.fee):
         return []
@@ -148,6 +148,9 @@ def factors(asked: Asked, row: dict[str, str]) -> list[Decimal]:
 
 def candidates(asked: Asked, row: dict[str, str]) -> Iterator[Decimal]:
     """The amounts that a hypothesis gives."""
+    if row["fact"] == "repeated_lines":
+        # no call of these samples is billed in several lines
+        return
     if row["price_row"] == "logged_tokens":
         if asked.as_logged is not None:
             yield asked.as_logged
