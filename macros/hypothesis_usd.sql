@@ -46,7 +46,7 @@ cast(
 {# Columns as doubles, an unknown one as 0: what is unknown the decimals decide. #}
 {% macro estimates(columns) -%}
 {%- for column in columns %}
-cast(coalesce({{ column }}, 0) as double precision) as {{ column }}_estimate
+cast(coalesce({{ column }}, 0) as {{ type_double() }}) as {{ column }}_estimate
 {{- "," if not loop.last }}
 {%- endfor %}
 {%- endmacro %}

@@ -23,7 +23,7 @@ from loader.errors import UnusableInput, WarehouseFailed
 from loader.exports import format_choices
 from loader.parse import Staged
 from loader.source import open_source
-from loader.warehouse import Warehouse, is_view, open_warehouse
+from loader.warehouse import Warehouse, open_warehouse
 
 SHOWN_REJECTS = 5
 NO_AMOUNTS = (
@@ -119,7 +119,7 @@ def _check_files(
 
 def _refuse_logs_beside_a_view(warehouse: Warehouse, checked: list[Staged]) -> None:
     logs = [staged for staged in checked if staged.format.grain == "usage_log"]
-    if logs and is_view(warehouse):
+    if logs and warehouse.reads_own_table():
         raise UnusableInput(
             f"{logs[0].source.name}: raw.token_usage is a view over the application's own table, "
             "so no log can be loaded. Drop it first (drop view raw.token_usage cascade) if files "
@@ -310,6 +310,7 @@ def main(files, target, as_format, issuer, dry_run, usage_table) -> None:
         raise click.UsageError("--usage-table takes no files and no --dry-run.")
     try:
         if usage_table:
+            usage_view.refuse_spark(target)
             with open_warehouse(target) as warehouse:
                 mapped, missing = usage_view.create(warehouse, usage_table)
             console.print(

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 import verdict
 from load import exit_with, file_options, load_files, print_summary, stop_on_signals
 from loader.errors import UnusableInput, WarehouseFailed
-from loader.warehouse import PROJECT, open_warehouse, profile_target
+from loader.profile import PROJECT, profile_target
+from loader.warehouse import open_warehouse
 
 UNHEALTHY = 3
 
@@ -57,8 +58,9 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> N
                     for summary in result["files"]:
                         print_summary(console, summary)
             if not dry_run:
-                with open_warehouse(name):
-                    pass  # so that the raw tables are there, also before the first load
+                if not files:
+                    with open_warehouse(name):
+                        pass  # so that the raw tables are there, also before the first load
                 build(name, console)
                 with open_warehouse(name) as warehouse:
                     result |= verdict.fetch(warehouse, month and month.date())

@@ -5,13 +5,15 @@ with
 
 billed as (
 
-    select count(*) as row_count from {{ ref('int_billed_requests_summed') }}
+    select cast(coalesce(sum(request_count), 0) as bigint) as row_count
+    from {{ ref('int_requests_summed_by_day') }}
 
 ),
 
 reconciled as (
 
-    select count(*) as row_count from {{ ref('reconciled_requests') }}
+    select cast(coalesce(sum(row_count), 0) as bigint) as row_count
+    from {{ ref('int_requests_summed_by_result') }}
     where bill_grain = 'request'
 
 )

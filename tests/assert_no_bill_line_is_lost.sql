@@ -20,9 +20,8 @@ files as (
 
 listed as (
 
-    select cast(sum(amount_usd) as decimal(30, 18)) as listed_usd
-    from {{ ref('int_bill_lines_priced') }}
-    where stated_usd is null
+    select cast(sum(listed_usd) as decimal(30, 18)) as listed_usd
+    from {{ ref('int_requests_summed_by_day') }}
 
 ),
 

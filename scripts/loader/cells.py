@@ -89,29 +89,29 @@ class _Cell:
         )
 
 
-def typed_lines(layout: Layout, reader: str, number: str | None = None) -> str:
+def typed_lines(layout: Layout, reader: str) -> str:
     """A query of every line of `reader`: the columns of the raw table that the file fills.
 
-    `reader` has one text column per header name, c0, c1 … in order, and `number` may be a
-    column with the line number, to hand on. The column `problem` holds what is wrong first, as
-    reason:header name, or null. `is_rounded` is there where the format counts such amounts.
+    `reader` has one text column per header name, c0, c1 … in order, and `line_number`, which is
+    handed on. The column `problem` holds what is wrong first, as reason:header name, or null.
+    `is_rounded` is there where the format counts such amounts.
     """
     cells = [
         _Cell(position, layout.header[position], layout.format.columns[target], f"{target}_{place}")
         for target, positions in layout.positions.items()
         for place, position in enumerate(positions)
     ]
-    handed_on = [number] if number else []
+    texts = [cell.text for cell in cells]
     totals = [f"{_total(layout, target)} as {target}" for target in layout.positions]
     problems = [cell.problem for cell in cells if cell.problem]
     problems += _missing_values(layout) + _wrong_bucket(layout)
     rounded = [f"is_rounded(text_{cell.name})" for cell in cells if cell.column.count_rounded]
     also = f", {' or '.join(rounded)} as is_rounded" if rounded else ""
     return f"""
-        with texts as (select {", ".join(handed_on + [cell.text for cell in cells])} from {reader}),
+        with texts as (select {", ".join(["line_number", *texts])} from {reader}),
         read as (select *, {", ".join(cell.read for cell in cells)} from texts),
         admitted as (select *, {", ".join(cell.admitted for cell in cells)} from read)
-        select {", ".join(handed_on + totals)}, case {" ".join(problems)} end as problem{also}
+        select {", ".join(["line_number", *totals])}, case {" ".join(problems)} end as problem{also}
         from admitted
     """
 

@@ -45,6 +45,8 @@ def profile_target(target: str | None) -> tuple[str, dict[str, Any]]:
 
 
 def _render(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _render(inner) for key, inner in value.items()}
     if not isinstance(value, str):
         return value
     # not dbt's own Jinja, which takes half a second to import

@@ -8,6 +8,14 @@ from pathlib import Path
 import duckdb
 
 DDL = Path(__file__).with_name("raw_tables.sql")
+RAW_TABLES = (
+    "loaded_files",
+    "rejected_lines",
+    "billed_requests",
+    "cost_buckets",
+    "usage_buckets",
+    "token_usage",
+)
 
 
 def literal(text: str) -> str:

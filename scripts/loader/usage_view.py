@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from loader.errors import UnusableInput
+from loader.profile import profile_target
 from loader.sql import identifier, literal, raw_columns
-from loader.warehouse import Warehouse, is_view
+from loader.warehouse import Warehouse
 
 REQUIRED = ("id", "created_at", "model_used")
 PROVENANCE = ("file_id", "line_number")
@@ -24,6 +25,16 @@ ADMITTED = {
     "boolean": "boolean",
 }
 """wanted type -> the types of the application's that a plain cast reads right"""
+
+
+def refuse_spark(target: str | None) -> None:
+    """Raises UnusableInput where the target is Spark, whose columns are not read in place."""
+    _, settings = profile_target(target)
+    if settings.get("type") == "spark":
+        raise UnusableInput(
+            "--usage-table: not on Spark. Write the application's table into a Parquet or CSV "
+            "file, and load that."
+        )
 
 
 def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
@@ -66,7 +77,7 @@ def create(warehouse: Warehouse, table: str) -> tuple[list[str], list[str]]:
         f"create or replace view raw.token_usage as select {selected} "
         f"from {identifier(schema)}.{identifier(name)}"
     )
-    if is_view(warehouse):
+    if warehouse.reads_own_table():
         warehouse.execute(view)
     elif warehouse.query("select 1 from raw.token_usage limit 1"):
         raise UnusableInput(

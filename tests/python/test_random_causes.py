@@ -27,12 +27,6 @@ COLUMNS = (
 STEP = ("usage_month", "model", "side", "cause", "row_count", "difference_usd")
 
 
-@pytest.fixture(scope="module")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What dbt compiles, apart from what others compile."""
-    return tmp_path_factory.mktemp("dbt")
-
-
 def rows_of(env: dict[str, str], name: str, columns: tuple[str, ...], key: int) -> dict:
     """The rows of a mart by their first columns, as many as the key has."""
     found = query(env, f"select {', '.join(columns)} from reconciliation.{name}")

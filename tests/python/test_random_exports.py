@@ -14,9 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import loading
-import pytest
 from bucket_oracle import Buckets, Export, Options
-from conftest import ROOT, query
+from conftest import query
 from export_worlds import Draft, Months, World, write
 from oracle import Reference
 from test_random_months import DBT, run
@@ -44,17 +43,6 @@ OTHER_KEYS = {
 CLOCK = ("load_number", "loaded_at", "reconciled_at", "first_seen_at", "file_id")
 SHARE_DIGIT = Decimal("1e-12")
 BY_PROJECT = Options(is_by_project=True, billed_projects=("proj_a", "proj_b"))
-
-
-@pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference.read(ROOT / "seeds")
-
-
-@pytest.fixture(scope="module")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What dbt compiles, apart from what others compile."""
-    return tmp_path_factory.mktemp("dbt")
 
 
 # files in -----------------------------------------------------------------------------------------

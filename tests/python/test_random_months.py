@@ -19,9 +19,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from conftest import ROOT, query
-from oracle import Call, Expected, File, Line, Reference, expect
+from oracle import Call, Expected, File, Line, expect
 
 DBT = Path(sys.executable).with_name("dbt")
 KEYS = {
@@ -677,17 +676,6 @@ def assert_as_the_rules_say(env: dict[str, str], expected: Expected) -> None:
     for name, key in KEYS.items():
         wanted = {tuple(row[column] for column in key): row for row in getattr(expected, name)}
         assert_equal(name, wanted, mart(env, name))
-
-
-@pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference.read(ROOT / "seeds")
-
-
-@pytest.fixture(scope="module")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What dbt compiles, apart from what others compile."""
-    return tmp_path_factory.mktemp("dbt")
 
 
 def written(world: World, folder: Path) -> None:

@@ -1,15 +1,21 @@
 -- One row per reconciled request that somebody must look at; of calls that share the
 -- bill of a bucket, one row per bucket and reason. With when the last of the files that
 -- show it was loaded: the bill, or the one that should have it, and the log.
+-- Kept from build to build, as few of the rows are among them.
+
+{{ config(materialized='incremental') }}
 
 with
 
 to_look_at as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select reconciled.*
+    from {{ ref('reconciled_requests') }} as reconciled
+    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
+        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
     where
-        reconciliation_status in ('discrepancy', 'not_found')
-        or status_reason in ('missing_from_bill', 'no_price')
+        reconciled.reconciliation_status in ('discrepancy', 'not_found')
+        or reconciled.status_reason in ('missing_from_bill', 'no_price')
 
 ),
 

@@ -1,5 +1,5 @@
--- One row per bucket and reason for which its calls must be looked at: they share one
--- bill, so they are one finding, as a row of discrepancies.
+-- One row per bucket and reason for which its calls must be looked at, of the days that
+-- this build makes anew: they share one bill, so they are one row of discrepancies.
 
 with
 
@@ -9,6 +9,12 @@ reconciled as (
     where
         match_method = 'bucket'
         and status_reason in ('outside_tolerance', 'no_price')
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -24,6 +30,8 @@ placed as (
         reconciled.*,
         {{ bucket_model('reconciled.model', 'ungrouped_days') }} as bucket_model
     from reconciled
+    inner join rebuilt_days
+        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             reconciled.usage_date = ungrouped_days.usage_date

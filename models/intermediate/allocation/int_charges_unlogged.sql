@@ -12,8 +12,13 @@ remainders as (
 
 cost_lines as (
 
-    select * from {{ ref('int_cost_lines_classified') }}
-    where line_use = 'counted' and charge_kind not in ('usage', 'evals')
+    select charges.*
+    from {{ ref('int_cost_lines_classified') }} as charges
+    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
+        on {{ day_key('charges.usage_date') }} = rebuilt_days.usage_date
+    where
+        charges.line_use = 'counted'
+        and charges.charge_kind not in ('usage', 'evals')
 
 ),
 

@@ -1,5 +1,5 @@
--- One row per bucket that a cost export bills: what of the bill goes to its calls, and
--- what no call of ours explains.
+-- One row per bucket of a rebuilt day that a cost export bills: what of the bill goes
+-- to its calls, and what no call of ours explains.
 -- A table, because it is small and its calls and its own row are made from it.
 
 {{ config(materialized='table') }}
@@ -8,8 +8,11 @@ with
 
 buckets as (
 
-    select * from {{ ref('int_days_judged') }}
-    where remainder_issuer is not null
+    select judged.*
+    from {{ ref('int_days_judged') }} as judged
+    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
+        on {{ day_key('judged.usage_date') }} = rebuilt_days.usage_date
+    where judged.remainder_issuer is not null
 
 ),
 

@@ -1,11 +1,18 @@
--- One row per logged call, and per billed request that no log explains, and for a call
--- that no request-level bill charges, the model of its bucket and its weight in it.
+-- One row per logged call, and per billed request that no log explains, of the days
+-- that are rebuilt, and for a call that no request-level bill charges, the model of its
+-- bucket and its weight in it.
 
 with
 
 sides as (
 
     select * from {{ ref('int_sides_joined') }}
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -31,6 +38,8 @@ placed as (
         -- more cached tokens than tokens make a negative price, which is no weight
         greatest(coalesce(sides.listed_usd, sides.logged_usd, 0), 0) as weight_usd
     from sides
+    inner join rebuilt_days
+        on {{ day_key('sides.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             sides.usage_date = ungrouped_days.usage_date

@@ -15,7 +15,7 @@ remainders as (
     select
         *,
         cast(shared_usd - calls_expected_usd as decimal(30, 18)) as residual_usd,
-        1 / cast(nullif(total_weight, 0) as double precision) as ratio_per_weight
+        1 / cast(nullif(total_weight, 0) as {{ type_double() }}) as ratio_per_weight
     from {{ ref('int_remainders_split') }}
     where call_count > 0
 
@@ -52,11 +52,11 @@ bounded as (
     select
         *,
         cast(
-            cast(weight as double precision) * ratio_per_weight - 0.00000000000001
+            cast(weight as {{ type_double() }}) * ratio_per_weight - 0.00000000000001
             as decimal(13, 12)
         ) as lower_ratio,
         cast(
-            cast(weight as double precision) * ratio_per_weight + 0.00000000000001
+            cast(weight as {{ type_double() }}) * ratio_per_weight + 0.00000000000001
             as decimal(13, 12)
         ) as upper_ratio
     from weighed

@@ -5,7 +5,7 @@ with
 
 bill_lines as (
 
-    select * from {{ ref('stg_provider__billed_requests') }}
+    select * from {{ ref('int_bill_lines_to_read') }}
 
 ),
 

@@ -2,7 +2,11 @@
 -- A table, because it is read again and again and the windows behind it are dear. The
 -- line that speaks for a request gives it its key (file and line), model and load.
 
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    pre_hook="{{ text_compression(false) }}",
+    post_hook="{{ text_compression(true) }}"
+) }}
 
 with
 
@@ -30,6 +34,7 @@ single_lines as (
         case when not is_refund then reasoning_tokens end as reasoning_tokens,
         amount_usd as billed_usd,
         fee_usd,
+        case when stated_usd is null then amount_usd end as listed_usd,
         coalesce(amount_usd < 0, false) as is_credited,
         1 as line_count,
         stated_usd is null as is_priced_from_list,
@@ -81,6 +86,7 @@ summed_lines as (
         sum(case when not is_refund then reasoning_tokens end) as reasoning_tokens,
         sum(amount_usd) as billed_usd,
         sum(fee_usd) as fee_usd,
+        sum(case when stated_usd is null then amount_usd end) as listed_usd,
         coalesce(bool_or(amount_usd < 0), false) as is_credited,
         count(case when not is_refund then 1 end) as line_count,
         bool_or(stated_usd is null) as is_priced_from_list,
@@ -124,6 +130,8 @@ summed as (
         {{ fitting_tokens('reasoning_tokens') }} as reasoning_tokens,
         cast(billed_usd as decimal(30, 18)) as billed_usd,
         cast(fee_usd as decimal(30, 18)) as fee_usd,
+        -- what of it no line states
+        cast(listed_usd as decimal(30, 18)) as listed_usd,
         -- money that was given back: what is left is no price of the tokens
         is_credited,
         -- lines that count its tokens

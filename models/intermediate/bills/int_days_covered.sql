@@ -16,13 +16,13 @@ files as (
 days as (
 
     select usage_date
-    from {{ ref('stg_application__token_usage') }}
+    from {{ ref('int_calls_counted') }}
     where usage_date is not null
 
     union
 
     select billed_date
-    from {{ ref('stg_provider__billed_requests') }}
+    from {{ ref('int_bill_lines_counted') }}
     where billed_date is not null
 
 ),

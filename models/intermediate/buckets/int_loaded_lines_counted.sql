@@ -1,4 +1,5 @@
--- One row per loaded bill, of either grain, with what became of its lines and dollars.
+-- One row per loaded file with lines, of every grain, with what became of these and of
+-- their dollars.
 
 with
 
@@ -7,9 +8,9 @@ request_lines as (
     select
         file_id,
         line_use,
-        1 as line_count,
+        line_count,
         stated_usd
-    from {{ ref('int_bill_lines_classified') }}
+    from {{ ref('int_lines_summed_by_file') }}
 
 ),
 
@@ -24,7 +25,7 @@ bucket_lines as (
 
 ),
 
-both_grains as (
+all_grains as (
 
     select * from request_lines
 
@@ -38,6 +39,8 @@ counted as (
 
     select
         file_id,
+        sum(case when line_use = 'counted' then line_count else 0 end)
+            as counted_line_count,
         sum(case when line_use = 'duplicate' then line_count else 0 end)
             as duplicate_line_count,
         sum(case when line_use = 'superseded' then line_count else 0 end)
@@ -52,7 +55,7 @@ counted as (
             as excluded_usd,
         sum(case when line_use = 'counted' then coalesce(stated_usd, 0) else 0 end)
             as reconciled_usd
-    from both_grains
+    from all_grains
     group by 1
 
 )

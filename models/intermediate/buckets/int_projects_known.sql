@@ -4,7 +4,8 @@ with
 
 known as (
 
-    select project_id from {{ ref('int_calls_priced') }}
+    select {{ project_key('project_id') }} as project_id
+    from {{ ref('int_calls_counted') }}
 
     union
 

@@ -5,7 +5,7 @@ with
 
 calls as (
 
-    select * from {{ ref('stg_application__token_usage') }}
+    select * from {{ ref('int_calls_to_read') }}
 
 ),
 
@@ -13,7 +13,7 @@ calls as (
 repeated_requests as (
 
     select request_id
-    from {{ ref('stg_application__token_usage') }}
+    from {{ ref('int_calls_to_read') }}
     where request_id is not null
     group by 1
     having count(*) > 1
@@ -29,7 +29,7 @@ ordered_calls as (
             order by
                 calls.logged_at asc nulls last, {{ bytewise('calls.usage_id') }} asc
         ) as log_number
-    from {{ ref('stg_application__token_usage') }} as calls
+    from {{ ref('int_calls_to_read') }} as calls
     inner join repeated_requests
         on calls.request_id = repeated_requests.request_id
 

@@ -13,6 +13,12 @@ days as (
 
 ),
 
+newest_costs as (
+
+    select max(usage_date) as newest_date from {{ ref('int_costs_summed_by_day') }}
+
+),
+
 placed as (
 
     select
@@ -22,10 +28,19 @@ placed as (
         lag(usage_date) over models as day_before,
         lag(bill_difference_usd) over models as difference_before_usd,
         lead(usage_date) over models as day_after,
-        lead(bill_difference_usd) over models as difference_after_usd,
-        max(case when is_billed then usage_date end) over () as newest_date
+        lead(bill_difference_usd) over models as difference_after_usd
     from days
     window models as (partition by project_id, model order by usage_date)
+
+),
+
+dated as (
+
+    select
+        placed.*,
+        newest_costs.newest_date
+    from placed
+    cross join newest_costs
 
 ),
 
@@ -46,8 +61,9 @@ positioned as (
             and abs(bill_difference_usd + difference_after_usd) <= {{ noise_usd() }},
             false
         ) as is_on_boundary,
-        usage_date = newest_date and bill_difference_usd < 0 as is_newest_and_low
-    from placed
+        coalesce(usage_date = newest_date, false)
+        and bill_difference_usd < 0 as is_newest_and_low
+    from dated
 
 )
 

@@ -1,5 +1,9 @@
 -- One row per two lists of candidates, of our amount and of the billed one, with the
 -- list that holds both.
+-- A table, because it is small and every request looks itself up in it: of a view an
+-- engine expects many rows, and would keep all requests in memory instead.
+
+{{ config(materialized='table') }}
 
 with
 

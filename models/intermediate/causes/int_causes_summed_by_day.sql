@@ -1,5 +1,8 @@
 -- One row per UTC day, project and model of daily_reconciliation on which rows have
 -- causes, with the one that they share.
+-- Kept from build to build, as it is small and the rows are not.
+
+{{ config(materialized='incremental') }}
 
 with
 
@@ -10,6 +13,12 @@ reconciled as (
         -- charges for no usage and actions that are no call are on no day
         status_reason not in ('non_usage_charge', 'not_an_api_call')
         and (difference_usd <> 0 or log_error_usd <> 0 or cause is not null)
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -25,6 +34,8 @@ placed as (
         reconciled.*,
         {{ bucket_model('reconciled.model', 'ungrouped_days') }} as bucket_model
     from reconciled
+    inner join rebuilt_days
+        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             reconciled.usage_date = ungrouped_days.usage_date

@@ -5,7 +5,7 @@ with
 
 compared as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select * from {{ ref('int_requests_summed_by_result') }}
     where reconciliation_status in ('matched', 'discrepancy')
 
 ),
@@ -31,7 +31,7 @@ summed as (
         sum(case when reconciliation_status = 'matched' then difference_usd else 0 end)
             as matched_difference_usd,
         -- more than the noise of doubles
-        bool_or(reconciliation_status = 'matched' and cause is not null) as is_caused
+        bool_or(reconciliation_status = 'matched' and is_caused) as is_caused
     from compared
     group by 1, 2
 

@@ -34,10 +34,10 @@ prices as (
         usd_per_cached_input_token,
         usd_per_cache_write_token,
         usd_per_output_token,
-        cast(usd_per_input_token as double precision) as input_rate,
-        cast(usd_per_cached_input_token as double precision) as cached_input_rate,
-        cast(usd_per_cache_write_token as double precision) as cache_write_rate,
-        cast(coalesce(usd_per_output_token, 0) as double precision) as output_rate
+        cast(usd_per_input_token as {{ type_double() }}) as input_rate,
+        cast(usd_per_cached_input_token as {{ type_double() }}) as cached_input_rate,
+        cast(usd_per_cache_write_token as {{ type_double() }}) as cache_write_rate,
+        cast(coalesce(usd_per_output_token, 0) as {{ type_double() }}) as output_rate
     from {{ ref('int_prices_in_force') }}
     where usd_per_input_token > 0
 
@@ -47,11 +47,11 @@ unexplained as (
 
     select
         errors.*,
-        cast(errors.uncached_input_tokens as double precision) as uncached_count,
-        cast(errors.cached_input_tokens as double precision) as cached_count,
-        cast(errors.cache_write_tokens as double precision) as cache_write_count,
-        cast(errors.output_tokens as double precision) as output_count,
-        cast(errors.amount_usd as double precision) as amount
+        cast(errors.uncached_input_tokens as {{ type_double() }}) as uncached_count,
+        cast(errors.cached_input_tokens as {{ type_double() }}) as cached_count,
+        cast(errors.cache_write_tokens as {{ type_double() }}) as cache_write_count,
+        cast(errors.output_tokens as {{ type_double() }}) as output_count,
+        cast(errors.amount_usd as {{ type_double() }}) as amount
     from errors
     left join reproducing
         on

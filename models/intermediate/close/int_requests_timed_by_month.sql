@@ -3,15 +3,14 @@
 
 with
 
--- only these have a time on both sides
-reconciled as (
+results as (
 
     select
         billed_usd,
         cast(date_trunc('month', usage_date) as date) as logged_month,
-        cast(date_trunc('month', billed_at) as date) as billed_month
-    from {{ ref('reconciled_requests') }}
-    where usage_id is not null and billed_at is not null and billed_usd <> 0
+        billed_month
+    from {{ ref('int_requests_summed_by_result') }}
+    where billed_usd <> 0
 
 ),
 
@@ -20,7 +19,7 @@ moved as (
     select
         billed_month as usage_month,
         billed_usd as timing_usd
-    from reconciled
+    from results
     where billed_month <> logged_month
 
     union all
@@ -28,7 +27,7 @@ moved as (
     select
         logged_month as usage_month,
         -billed_usd as timing_usd
-    from reconciled
+    from results
     where billed_month <> logged_month
 
 ),

@@ -75,12 +75,10 @@ summed as (
         usage_date,
         project_id,
         model,
-        string_agg(
-            {{ bytewise('issuer') }}, ', ' order by {{ bytewise('issuer') }}
-        ) as issuer,
-        string_agg(
-            {{ bytewise('issuer') }}, ', ' order by {{ bytewise('issuer') }}
-        ) filter (where is_bucket_day) as remainder_issuer,
+        {{ dbt.listagg('issuer', "', '", 'order by ' ~ bytewise('issuer')) }}
+            as issuer,
+        {{ dbt.listagg('issuer', "', '", 'order by ' ~ bytewise('issuer')) }}
+        filter (where is_bucket_day) as remainder_issuer,
         max(load_number) filter (where is_bucket_day) as remainder_load_number,
         cast(sum(billed_usd) as decimal(30, 18)) as billed_usd,
         cast(sum(remainder_usd) as decimal(30, 18)) as remainder_usd,

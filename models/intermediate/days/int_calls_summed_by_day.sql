@@ -1,8 +1,8 @@
 -- One row per UTC day, project and model of the log, with its provider calls added up.
 -- Repeated logs are among them: that we logged too much is what a day must show.
--- A table, because it is small and its log is not: the day marts read it.
+-- Kept from build to build, as it is small and its log is not: the day marts read it.
 
-{{ config(materialized='table') }}
+{{ config(materialized='incremental') }}
 
 with
 
@@ -22,6 +22,12 @@ calls as (
         not calls.is_provider_call
         and not calls.is_duplicate_log
         and billed_requests.is_first_issuer
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -46,6 +52,8 @@ placed as (
         calls.cache_write_tokens,
         calls.output_tokens
     from calls
+    inner join rebuilt_days
+        on {{ day_key('calls.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             calls.usage_date = ungrouped_days.usage_date

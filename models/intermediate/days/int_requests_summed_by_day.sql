@@ -1,4 +1,7 @@
 -- One row per issuer, UTC day, project and model of the request-level bills.
+-- Kept from build to build, as it is small and the bills are not.
+
+{{ config(materialized='incremental') }}
 
 with
 
@@ -23,7 +26,8 @@ placed as (
         {{ project_key('null') }} as project_id,
         model,
         load_number,
-        billed_usd
+        billed_usd,
+        listed_usd
     from billed_requests
     where billed_date is not null and not {{ var('reconcile_by_project') }}
 
@@ -35,13 +39,20 @@ placed as (
         coalesce(calls.project_id, {{ project_key('null') }}) as project_id,
         billed_requests.model,
         billed_requests.load_number,
-        billed_requests.billed_usd
+        billed_requests.billed_usd,
+        billed_requests.listed_usd
     from billed_requests
     left join calls
         on
             billed_requests.match_text = calls.match_text
             and billed_requests.match_number = calls.match_number
     where billed_requests.billed_date is null or {{ var('reconcile_by_project') }}
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -57,6 +68,8 @@ resolved as (
         placed.*,
         {{ bucket_model('placed.model', 'ungrouped_days') }} as day_model
     from placed
+    inner join rebuilt_days
+        on {{ day_key('placed.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             placed.usage_date = ungrouped_days.usage_date
@@ -73,7 +86,8 @@ summed as (
         day_model as model,
         count(*) as request_count,
         max(load_number) as load_number,
-        cast(coalesce(sum(billed_usd), 0) as decimal(30, 18)) as request_usd
+        cast(coalesce(sum(billed_usd), 0) as decimal(30, 18)) as request_usd,
+        cast(coalesce(sum(listed_usd), 0) as decimal(30, 18)) as listed_usd
     from resolved
     group by 1, 2, 3, 4
 

@@ -77,7 +77,7 @@ compared as (
         *,
         billed_usd > 0 and abs(deviation_usd) > 0.000000000001 as is_off,
         deviation_usd > 0 and deviation_usd <= context_usd as is_within_context_tiers,
-        cast(billed_usd as double precision) as rough_usd
+        cast(billed_usd as {{ type_double() }}) as rough_usd
     from priced
 
 ),

@@ -1,5 +1,6 @@
--- One row per billed amount from which a price can be told: a billed request, or a line
--- of a cost export for text tokens of one class. Amounts of $0 stay to be counted.
+-- One row per billed amount from which a price can be told, of the days that are
+-- rebuilt: a billed request, or a line of a cost export for text tokens of one class.
+-- Amounts of $0 stay to be counted.
 
 with
 
@@ -40,6 +41,12 @@ names as (
 tiers as (
 
     select * from {{ ref('int_tiers_reported') }}
+
+),
+
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -105,19 +112,21 @@ placed as (
 -- tokens that are unknown, or more than the whole, tell no price
 counted as (
 
-    select *
+    select placed.*
     from placed
+    inner join rebuilt_days
+        on placed.usage_date = rebuilt_days.usage_date
     where
-        model_name is not null
-        and usage_date is not null
-        and billed_usd >= 0
-        and billed_usd < 1000000000
-        and input_tokens + output_tokens > 0
-        and input_tokens between cached_input_tokens + cache_write_tokens
+        placed.model_name is not null
+        and placed.billed_usd >= 0
+        and placed.billed_usd < 1000000000
+        and placed.input_tokens + placed.output_tokens > 0
+        and placed.input_tokens
+        between placed.cached_input_tokens + placed.cache_write_tokens
         and 999999999999
-        and output_tokens between 0 and 999999999999
-        and cached_input_tokens >= 0
-        and cache_write_tokens >= 0
+        and placed.output_tokens between 0 and 999999999999
+        and placed.cached_input_tokens >= 0
+        and placed.cache_write_tokens >= 0
 
 )
 

@@ -1,5 +1,8 @@
 -- One row per price day: at the list price, at other prices that its amounts prove, or
 -- open, with the reason why no price is proven.
+-- Kept from build to build, as the amounts behind it are not read again.
+
+{{ config(materialized='incremental') }}
 
 with
 
@@ -48,8 +51,8 @@ weighed as (
         uncached_tokens + cached_input_tokens + cache_write_tokens + output_tokens
             as token_count,
         floor(
-            cast(billed_usd as double precision)
-            / nullif(cast(usd_per_item_token as double precision), 0) + 0.5
+            cast(billed_usd as {{ type_double() }})
+            / nullif(cast(usd_per_item_token as {{ type_double() }}), 0) + 0.5
         ) as paid_tokens,
         coalesce(
             max_residual_usd <= 0.000000000001

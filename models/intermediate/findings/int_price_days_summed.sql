@@ -26,14 +26,14 @@ placed as (
             amounts.input_tokens
             - amounts.cached_input_tokens
             - amounts.cache_write_tokens
-            as double precision
+            as {{ type_double() }}
         ) as uncached,
-        cast(amounts.cached_input_tokens as double precision) as cached,
-        cast(amounts.cache_write_tokens as double precision) as written,
-        cast(amounts.output_tokens as double precision) as output,
+        cast(amounts.cached_input_tokens as {{ type_double() }}) as cached,
+        cast(amounts.cache_write_tokens as {{ type_double() }}) as written,
+        cast(amounts.output_tokens as {{ type_double() }}) as output,
         cast(
             amounts.billed_usd - {{ list_price_usd('amounts', 'price_days') }}
-            as double precision
+            as {{ type_double() }}
         ) as deviation
     from amounts
     inner join price_days

@@ -55,15 +55,15 @@ ranged as (
 
     select
         *,
-        max(usd_per_input_token) over tiers_of_one_price - usd_per_input_token
+        (max(usd_per_input_token) over tiers_of_one_price) - usd_per_input_token
             as context_usd_per_input_token,
-        max(usd_per_cached_input_token) over tiers_of_one_price
+        (max(usd_per_cached_input_token) over tiers_of_one_price)
         - usd_per_cached_input_token
             as context_usd_per_cached_input_token,
-        max(usd_per_cache_write_token) over tiers_of_one_price
+        (max(usd_per_cache_write_token) over tiers_of_one_price)
         - usd_per_cache_write_token
             as context_usd_per_cache_write_token,
-        max(usd_per_output_token) over tiers_of_one_price - usd_per_output_token
+        (max(usd_per_output_token) over tiers_of_one_price) - usd_per_output_token
             as context_usd_per_output_token
     from listed
     window

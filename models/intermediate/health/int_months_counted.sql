@@ -2,14 +2,14 @@
 
 with
 
-reconciled as (
+results as (
 
     select
         *,
         -- a credit, refund, tax or purchase is a charge, but for no request
         file_id is not null and status_reason <> 'non_usage_charge'
             as is_charged_request
-    from {{ ref('reconciled_requests') }}
+    from {{ ref('int_requests_summed_by_result') }}
 
 ),
 
@@ -22,26 +22,34 @@ counted as (
         cast(
             coalesce(sum(request_count) filter (where is_charged_request), 0) as bigint
         ) as billed_request_count,
-        count(*) filter (where reconciliation_status = 'matched') as matched_count,
-        count(*) filter (where status_reason = 'outside_tolerance')
-            as discrepancy_count,
-        count(*) filter (where status_reason = 'duplicate_log') as duplicate_log_count,
+        cast(
+            sum(case when reconciliation_status = 'matched' then row_count else 0 end)
+            as bigint
+        ) as matched_count,
+        cast(
+            sum(case when status_reason = 'outside_tolerance' then row_count else 0 end)
+            as bigint
+        ) as discrepancy_count,
+        cast(
+            sum(case when status_reason = 'duplicate_log' then row_count else 0 end)
+            as bigint
+        ) as duplicate_log_count,
         cast(
             coalesce(
                 sum(request_count) filter (where reconciliation_status = 'not_found'),
                 0
             ) as bigint
         ) as not_found_count,
-        count(*) filter (where reconciliation_status = 'pending') as pending_count,
-        count(*) filter (where status_reason = 'missing_from_bill')
-            as missing_from_bill_count,
-        -- what a bill of the day should hold
-        count(*) filter (
-            where
-            usage_id is not null
-            and is_provider_call
-            and is_covered
-            and status_reason <> 'duplicate_log'
+        cast(
+            sum(case when reconciliation_status = 'pending' then row_count else 0 end)
+            as bigint
+        ) as pending_count,
+        cast(
+            sum(case when status_reason = 'missing_from_bill' then row_count else 0 end)
+            as bigint
+        ) as missing_from_bill_count,
+        cast(
+            sum(case when is_covered_call then row_count else 0 end) as bigint
         ) as covered_call_count,
 
         -- dollars of all rows
@@ -90,7 +98,7 @@ counted as (
                 end
             ) as decimal(30, 18)
         ) as compared_difference_usd
-    from reconciled
+    from results
     group by 1
 
 )

@@ -1,4 +1,7 @@
 -- One row per logged call and per billed request that no common id explains.
+-- A table, because it is read twice, and small beside the calls and bills behind it.
+
+{{ config(materialized='table') }}
 
 with
 

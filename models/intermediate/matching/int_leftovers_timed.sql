@@ -1,6 +1,5 @@
 -- One row per side, kind of call (model, input and output tokens) and instant that no
 -- common id explains: how many there are, and the nearest instants of the other side.
--- The leftovers are read twice rather than through one CTE, which an engine would copy.
 
 with
 

@@ -8,13 +8,13 @@ with
 written_names as (
 
     select logged_model as model_written
-    from {{ ref('stg_application__token_usage') }}
+    from {{ ref('int_calls_counted') }}
     where logged_model is not null
 
     union
 
     select billed_model
-    from {{ ref('stg_provider__billed_requests') }}
+    from {{ ref('int_bill_lines_counted') }}
     where billed_model is not null
 
     union

@@ -16,7 +16,7 @@ final as (
         model,
         side,
         cause,
-        count(*) as row_count,
+        cast(sum(row_count) as bigint) as row_count,
         cast(sum(difference_usd) as decimal(30, 18)) as difference_usd
     from differences
     group by 1, 2, 3, 4

@@ -2,9 +2,9 @@
 
 with
 
-reconciled as (
+results as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select * from {{ ref('int_requests_summed_by_result') }}
 
 ),
 
@@ -18,7 +18,7 @@ final as (
         cast(sum(logged_usd) as decimal(30, 18)) as logged_usd,
         cast(sum(billed_usd) as decimal(30, 18)) as billed_usd,
         cast(sum(difference_usd) as decimal(30, 18)) as difference_usd
-    from reconciled
+    from results
     group by 1, 2, 3
 
 )

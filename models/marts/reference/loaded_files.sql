@@ -8,7 +8,7 @@ files as (
 
 ),
 
-billed as (
+lines as (
 
     select * from {{ ref('int_loaded_lines_counted') }}
 
@@ -17,24 +17,6 @@ billed as (
 less_detailed as (
 
     select * from {{ ref('int_bucket_files_restated') }}
-
-),
-
-calls as (
-
-    select * from {{ ref('int_calls_priced') }}
-
-),
-
-logged as (
-
-    select
-        file_id,
-        count(*) as line_count,
-        sum(coalesce(stated_usd, 0)) as reconciled_usd
-    from calls
-    where file_id is not null
-    group by 1
 
 ),
 
@@ -56,34 +38,32 @@ final as (
         files.first_at,
         files.last_at,
         files.loaded_at,
-        cast(coalesce(billed.duplicate_line_count, 0) as bigint)
+        cast(coalesce(lines.duplicate_line_count, 0) as bigint)
             as duplicate_line_count,
         cast(
             case
                 when files.grain = 'usage_log'
-                    then files.accepted_line_count - coalesce(logged.line_count, 0)
-                else coalesce(billed.superseded_line_count, 0)
+                    then
+                        files.accepted_line_count
+                        - coalesce(lines.counted_line_count, 0)
+                else coalesce(lines.superseded_line_count, 0)
             end as bigint
         ) as superseded_line_count,
-        cast(coalesce(billed.excluded_line_count, 0) as bigint) as excluded_line_count,
-        cast(coalesce(billed.duplicate_usd, 0) as decimal(30, 18)) as duplicate_usd,
+        cast(coalesce(lines.excluded_line_count, 0) as bigint) as excluded_line_count,
+        cast(coalesce(lines.duplicate_usd, 0) as decimal(30, 18)) as duplicate_usd,
         cast(
             case
                 when files.grain = 'usage_log'
-                    then files.accepted_usd - coalesce(logged.reconciled_usd, 0)
-                else coalesce(billed.superseded_usd, 0)
+                    then files.accepted_usd - coalesce(lines.reconciled_usd, 0)
+                else coalesce(lines.superseded_usd, 0)
             end as decimal(30, 18)
         ) as superseded_usd,
-        cast(coalesce(billed.excluded_usd, 0) as decimal(30, 18)) as excluded_usd,
-        cast(
-            coalesce(billed.reconciled_usd, logged.reconciled_usd, 0) as decimal(30, 18)
-        ) as reconciled_usd,
+        cast(coalesce(lines.excluded_usd, 0) as decimal(30, 18)) as excluded_usd,
+        cast(coalesce(lines.reconciled_usd, 0) as decimal(30, 18)) as reconciled_usd,
         less_detailed.file_id is not null as is_less_detailed
     from files
-    left join billed
-        on files.file_id = billed.file_id
-    left join logged
-        on files.file_id = logged.file_id
+    left join lines
+        on files.file_id = lines.file_id
     left join less_detailed
         on files.file_id = less_detailed.file_id
 

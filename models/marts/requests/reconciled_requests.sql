@@ -1,5 +1,11 @@
 -- One row per logged call, per billed request that no log explains, and per charge of a
 -- cost export that no logged call shares.
+-- Kept from build to build: days of which something changed are replaced.
+
+{{ config(
+    materialized='incremental',
+    indexes=indexes_for(['usage_date'])
+) }}
 
 with
 
@@ -43,9 +49,10 @@ final as (
         -- money
         logged_usd,
         billed_usd,
-        expected_usd,
+        cast(expected_usd as decimal(30, 18)) as expected_usd,
         difference_usd,
-        {{ ratio('difference_usd', 'logged_usd') }} as difference_pct,
+        cast({{ ratio('difference_usd', 'logged_usd') }} as decimal(18, 6))
+            as difference_pct,
         logged_cost_basis,
         billed_cost_basis,
 

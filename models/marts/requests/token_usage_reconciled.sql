@@ -1,4 +1,11 @@
 -- One row per row of token_usage, with what the bill says of it.
+-- Kept from build to build: days of which something changed are replaced.
+
+{{ config(
+    materialized='incremental',
+    unique_key='cast(created_at as date)',
+    indexes=indexes_for(['(cast(created_at as date))'])
+) }}
 
 with
 
@@ -8,10 +15,21 @@ token_usage as (
 
 ),
 
+rebuilt_days as (
+
+    select * from {{ ref('int_days_to_rebuild') }}
+
+),
+
 reconciled as (
 
-    select * from {{ ref('reconciled_requests') }}
-    where usage_id is not null
+    select reconciled_requests.*
+    from {{ ref('reconciled_requests') }} as reconciled_requests
+    inner join rebuilt_days
+        on
+            {{ day_key('cast(reconciled_requests.logged_at as date)') }}
+            = rebuilt_days.usage_date
+    where reconciled_requests.usage_id is not null
 
 ),
 
@@ -28,11 +46,12 @@ final as (
         token_usage.cached_input_tokens,
         token_usage.cache_write_tokens,
         token_usage.reasoning_tokens,
-        token_usage.audio_seconds,
+        cast(token_usage.audio_seconds as decimal(18, 6)) as audio_seconds,
         token_usage.success,
         token_usage.error_message,
         token_usage.created_at,
-        token_usage.calculated_cost_cents,
+        cast(token_usage.calculated_cost_cents as decimal(30, 18))
+            as calculated_cost_cents,
         token_usage.openai_request_id,
         token_usage.openai_created,
         token_usage.system_fingerprint,
@@ -50,6 +69,10 @@ final as (
         reconciled.reconciliation_status,
         reconciled.status_reason
     from token_usage
+    inner join rebuilt_days
+        on
+            {{ day_key('cast(token_usage.created_at as date)') }}
+            = rebuilt_days.usage_date
     inner join reconciled
         on token_usage.id = reconciled.usage_id
 

@@ -40,7 +40,10 @@ renamed as (
 
         -- times
         created_at as logged_at,
-        cast(created_at as date) as usage_date
+        cast(created_at as date) as usage_date,
+
+        -- calls of a loaded file never change, those of the application's own table may
+        {{ own_rows_hash(source('raw', 'token_usage')) }} as content_hash
 
     from source
 

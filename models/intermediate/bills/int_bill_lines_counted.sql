@@ -1,0 +1,27 @@
+-- One row per UTC day, file and model of the request-level bills, with the number of
+-- lines.
+-- A table, because it is small and says what is new without another look at the bills.
+
+{{ config(materialized='table') }}
+
+with
+
+bill_lines as (
+
+    select * from {{ ref('stg_provider__billed_requests') }}
+
+),
+
+counted as (
+
+    select
+        billed_date,
+        file_id,
+        billed_model,
+        count(*) as line_count
+    from bill_lines
+    group by 1, 2, 3
+
+)
+
+select * from counted
