@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +41,8 @@ def spark_session(parameters: dict[str, str]) -> Iterator[Any]:
     except ImportError:
         raise UnusableInput(f"The target needs Spark, which is not installed: {INSTALL}") from None
     _find_java()
+    # of the newest pandas, which nothing here asks Spark for
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     # dbt-spark asks for Hive's catalog too: it is the one that other processes see
     settings = parameters | {"spark.sql.catalogImplementation": "hive"}
     configuration = SparkConf().setAll([(key, str(value)) for key, value in settings.items()])
