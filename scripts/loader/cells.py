@@ -62,12 +62,9 @@ class _Cell:
         text = f"text_{self.name}"
         if not (self.column.true_values or self.column.false_values):
             return f"{TYPES[self.column.type].macro}({text}) as read_{self.name}"
-        trues = ", ".join(map(literal, self.column.true_values))
-        falses = ", ".join(map(literal, self.column.false_values))
-        return (
-            f"case when lower(as_text({text})) in ({trues}) then true "
-            f"when lower(as_text({text})) in ({falses}) then false end as read_{self.name}"
-        )
+        arms = [f"when {literal(word)} then true" for word in self.column.true_values]
+        arms += [f"when {literal(word)} then false" for word in self.column.false_values]
+        return f"case lower(as_text({text})) {' '.join(arms)} end as read_{self.name}"
 
     @property
     def admitted(self) -> str:
@@ -89,29 +86,32 @@ class _Cell:
         )
 
 
-def typed_lines(layout: Layout, reader: str) -> str:
+def typed_lines(layout: Layout, reader: str, number: str | None = None) -> str:
     """A query of every line of `reader`: the columns of the raw table that the file fills.
 
-    `reader` has one text column per header name, c0, c1 … in order, and `line_number`, which is
-    handed on. The column `problem` holds what is wrong first, as reason:header name, or null.
-    `is_rounded` is there where the format counts such amounts.
+    `reader` has one text column per header name, c0, c1 … in order, and `number` may be a
+    column with the line number, to hand on. The column `problem` holds what is wrong first, as
+    reason:header name, or null. `is_rounded` is there where the format counts such amounts.
+
+    Without a join, so that a table made of it has its rows in the order of the lines, though two
+    threads write it. DuckDB makes a join of `in` with a list, so there is none.
     """
     cells = [
         _Cell(position, layout.header[position], layout.format.columns[target], f"{target}_{place}")
         for target, positions in layout.positions.items()
         for place, position in enumerate(positions)
     ]
-    texts = [cell.text for cell in cells]
+    handed_on = [number] if number else []
     totals = [f"{_total(layout, target)} as {target}" for target in layout.positions]
     problems = [cell.problem for cell in cells if cell.problem]
     problems += _missing_values(layout) + _wrong_bucket(layout)
     rounded = [f"is_rounded(text_{cell.name})" for cell in cells if cell.column.count_rounded]
     also = f", {' or '.join(rounded)} as is_rounded" if rounded else ""
     return f"""
-        with texts as (select {", ".join(["line_number", *texts])} from {reader}),
+        with texts as (select {", ".join(handed_on + [cell.text for cell in cells])} from {reader}),
         read as (select *, {", ".join(cell.read for cell in cells)} from texts),
         admitted as (select *, {", ".join(cell.admitted for cell in cells)} from read)
-        select {", ".join(["line_number", *totals])}, case {" ".join(problems)} end as problem{also}
+        select {", ".join(handed_on + totals)}, case {" ".join(problems)} end as problem{also}
         from admitted
     """
 

@@ -122,16 +122,16 @@ def stage(
         else:
             file = _TextFile(connection, pages.source if pages else source, name)
         layout = pages.layout if pages else lay_out_export(file.names, as_format, source.name)
-        file.read(layout, folder)
+        line_number = file.read(layout, folder)
         if layout.format.grain == "usage_log":
             _reject_repeated_ids(connection, name, layout.name_of("id"))
-        _reject_problems(connection, name)
+        _reject_problems(connection, name, line_number)
         file.fill_raw_lines(layout)
     except (duckdb.Error, OSError) as error:
         raise UnusableInput(
             f"{source.name}: cannot be read ({str(error).splitlines()[0][:300]}). Export it again."
         ) from None
-    staged = _staged(connection, source, layout, name, issuer, pages)
+    staged = _staged(connection, source, layout, name, line_number, issuer, pages)
     if not staged.line_count and layout.format.bucket:
         return staged  # a period without any bucket
     if not staged.line_count:
@@ -179,22 +179,18 @@ class _TextFile:
         self.names = self._header.names
         self._last_line = 1
 
-    def read(self, layout: Layout, folder: Path) -> None:
-        """Type the lines."""
-        if self._source.needs_care or not self._read_plain(layout):
-            self._read_with_care(layout, folder / "numbered.csv")
+    def read(self, layout: Layout, folder: Path) -> str:
+        """Type the lines; the SQL of a typed line's number."""
+        if not self._source.needs_care and self._read_plain(layout):
+            return "rowid + 2"  # the reader rejected nothing: rows are in the order of lines
+        self._read_with_care(layout, folder / "numbered.csv")
+        return "line_number"
 
     def _read_plain(self, layout: Layout) -> bool:
         """Read the file where it lies; False if any line needs a second look."""
         try:
-            # where the reader rejects nothing rows and lines go side by side; counted as they are
-            # read, because a table that two threads write may hold them in another order
             reader = self._reader(self._source.path, is_numbered=False)
-            self._type(
-                typed_lines(
-                    layout, f"(select *, row_number() over () + 1 as line_number from {reader})"
-                )
-            )
+            self._type(typed_lines(layout, reader))
         except duckdb.Error:
             return False
         [(count,)] = self._connection.execute(f"select count(*) from {self._name}").fetchall()
@@ -209,7 +205,7 @@ class _TextFile:
                 f"insert into {self._name}_rejected "
                 "select line_number, problem, null, text from batch"
             )
-        self._type(typed_lines(layout, self._reader(numbered, is_numbered=True)))
+        self._type(typed_lines(layout, self._reader(numbered, is_numbered=True), "line_number"))
         arms = " ".join(f"when '{kind}' then '{why}'" for kind, why in DUCKDB_REASONS.items())
         self._connection.execute(
             f"""
@@ -309,14 +305,13 @@ class _ParquetFile:
         described = connection.execute(f"describe select * from {self._rows}").fetchall()
         self.names = tuple(column for column, *_ in described)
 
-    def read(self, layout: Layout, _folder: Path) -> None:
-        """Type the rows."""
+    def read(self, layout: Layout, _folder: Path) -> str:
+        """Type the rows; the SQL of a typed row's number."""
         cells = ", ".join(
             f"cast({identifier(column)} as varchar) as c{position}"
             for position, column in enumerate(self.names)
         )
-        rows = f"(select row_number() over () + 1 as line_number, {cells} from {self._rows})"
-        query = typed_lines(layout, rows)
+        query = typed_lines(layout, f"(select {cells} from {self._rows})")
         self._connection.execute(f"create or replace table {self._name} as {query}")
         for target in layout.positions:
             if layout.format.columns[target].type == "text":
@@ -325,6 +320,7 @@ class _ParquetFile:
                     f"update {self._name} set problem = {problem} "
                     f"where problem is null and contains({target}, chr(0))"
                 )
+        return "rowid + 2"
 
     def fill_raw_lines(self, layout: Layout) -> None:
         """Give every rejected row its values as JSON: there is no line of text."""
@@ -350,24 +346,24 @@ def _reject_repeated_ids(connection: duckdb.DuckDBPyConnection, name: str, shown
         f"""
         update {name} set problem = {literal(f"duplicate_id:{shown}")}
         from (
-            select id, max(line_number) as last_line from {name}
+            select id, max(rowid) as last_row from {name}
             where problem is null and hash(id) in (
                 select hash(id) from {name} where problem is null group by 1 having count(*) > 1
             )
             group by id having count(*) > 1
         ) as repeated
-        where {name}.id = repeated.id and {name}.line_number < repeated.last_line
+        where {name}.id = repeated.id and {name}.rowid < repeated.last_row
             and {name}.problem is null
         """
     )
 
 
-def _reject_problems(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _reject_problems(connection: duckdb.DuckDBPyConnection, name: str, line_number: str) -> None:
     connection.execute(
         f"""
         insert into {name}_rejected
         select
-            line_number,
+            {line_number},
             split_part(problem, ':', 1),
             substr(problem, strpos(problem, ':') + 1),
             null
@@ -381,6 +377,7 @@ def _staged(
     source: Source,
     layout: Layout,
     name: str,
+    line_number: str,
     issuer: str | None,
     pages: Pages | None,
 ) -> Staged:
@@ -418,7 +415,7 @@ def _staged(
         format=known,
         issuer=(issuer or known.issuer) if known.issuer else None,
         columns=("line_number", *filled, *(["usage_kind"] if kind else [])),
-        select=f"select {', '.join(['line_number', *filled, *kind])} from {name} "
+        select=f"select {', '.join([f'{line_number} as line_number', *filled, *kind])} from {name} "
         "where problem is null",
         rejected=f"{name}_rejected",
         ignored_columns=pages.ignored_keys if pages else layout.ignored(),

@@ -92,10 +92,19 @@ create or replace temp macro as_timestamp(txt) as
         other_timestamp(as_text(txt))
     );
 
+-- no `in`: DuckDB joins with a list of words, and behind a join lines have no order
 create or replace temp macro as_boolean(txt) as
-    case
-        when lower(as_text(txt)) in ('true', 't', 'yes', 'y', '1') then true
-        when lower(as_text(txt)) in ('false', 'f', 'no', 'n', '0') then false
+    case lower(as_text(txt))
+        when 'true' then true
+        when 'false' then false
+        when 't' then true
+        when 'f' then false
+        when 'yes' then true
+        when 'no' then false
+        when 'y' then true
+        when 'n' then false
+        when '1' then true
+        when '0' then false
     end;
 
 create or replace temp macro as_currency(txt) as
