@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -86,8 +87,8 @@ class _Watch(threading.Thread):
 
 def _cpu_seconds(server: int | None) -> float:
     """What all commands that are done have used so far, and the server with all it started."""
-    done = os.times()
-    seconds = done.children_user + done.children_system
+    done = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = done.ru_utime + done.ru_stime
     if server:
         times = psutil.Process(server).cpu_times()
         seconds += times.children_user + times.children_system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,13 +28,22 @@ class Cluster:
         self.workers[position].kill()
         self.workers[position].wait()
 
-    def kill_executors(self, position: int) -> int:
-        """Kill the executors of a worker at once, as a lost machine would; how many there were."""
-        executors = _children(self.workers[position].pid)
-        for process_id in executors:
+    def kill_executors(self, position: int) -> list[str]:
+        """Kill what a worker runs of the newest application, as a lost machine would.
+
+        The command lines of it. What the application before has still to end is left alone.
+        """
+        commands = {child: _command(child) for child in _children(self.workers[position].pid)}
+        newest = max(filter(None, map(_application, commands.values())), default="")
+        lost = {
+            child: said
+            for child, said in commands.items()
+            if newest and _application(said) == newest
+        }
+        for process_id in lost:
             with suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGKILL)
-        return len(executors)
+        return list(lost.values())
 
 
 @contextmanager
@@ -86,6 +96,19 @@ def _children(process_id: int) -> list[int]:
         return [int(text) for task in tasks for text in (task / "children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def _command(process_id: int) -> str:
+    try:
+        return Path(f"/proc/{process_id}/cmdline").read_text().replace("\0", " ")
+    except FileNotFoundError:
+        return ""
+
+
+def _application(command: str) -> str:
+    """Its id on the command line of an executor, which begins with the time; else nothing."""
+    found = re.search(r"--app-id (\S+)", command)
+    return found[1] if found else ""
 
 
 def _free_port() -> int:

@@ -137,7 +137,7 @@ def marts(on_spark) -> dict[str, list[dict]]:
 
 
 def test_a_build_that_loses_an_executor_and_a_worker_ends_right(on_spark):
-    assert on_spark["lost"]["executors"] == 1
+    assert len(on_spark["lost"]["executors"]) == 1, on_spark["lost"]["executors"]
     assert on_spark["lost"]["tables_then"] < on_spark["lost"]["tables_built"]
 
 
