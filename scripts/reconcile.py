@@ -128,7 +128,8 @@ def _fault(said: str) -> str:
     """What dbt says of every node that failed, or of why it did not begin."""
     starts = [said.find(words) for words in ("Completed with", "Encountered an error", "Traceback")]
     start = next((start for start in starts if start >= 0), 0)
-    return said[start:][-4000:].strip()
+    # Java's causes stand between the calls that led to them
+    return re.sub(r"(?m)^[ \t]+(at \S+\(|\.\.\. \d+ more).*\n", "", said[start:])[-4000:].strip()
 
 
 if __name__ == "__main__":

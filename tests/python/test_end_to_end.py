@@ -21,6 +21,7 @@ from conftest import ROOT, TARGET_FOLDER, query
 from planted_causes import wrong_sides
 from rich.console import Console
 
+import reconcile
 import verdict
 from loader.warehouse import open_warehouse
 
@@ -381,3 +382,17 @@ def test_a_build_that_fails_says_which_model_and_exits_with_1(duckdb_file):
     assert "dbt build failed" in done.stderr and "stg_application__token_usage" in done.stderr
     assert "\n" in done.stderr.strip() and "�" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_fault_of_java_is_told_by_its_causes():
+    calls = "".join(f"\tat org.apache.spark.One.step{n}(One.scala:{n})\n" for n in range(100))
+    said = (
+        "12 of 13 PASS\nCompleted with 1 error:\nFailure in test one (seeds/_seeds.yml)\n"
+        f"  An error occurred\n{calls}Caused by: java.lang.Error: no room\n{calls}"
+        "\t... 105 more\n  compiled code at target/one.sql\n"
+    )
+    assert reconcile._fault(said) == (
+        "Completed with 1 error:\nFailure in test one (seeds/_seeds.yml)\n"
+        "  An error occurred\nCaused by: java.lang.Error: no room\n"
+        "  compiled code at target/one.sql"
+    )
