@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from loader import loads
-from loader.errors import UnusableInput, WarehouseFailed
+from loader.errors import UnusableInput, WarehouseFailed, one_line
 from loader.parse import Staged
 from loader.profile import PROJECT
 from loader.sql import literal
@@ -102,7 +102,7 @@ class DuckDBWarehouse:
                     else "Check the path and that it is a DuckDB file."
                 )
                 raise WarehouseFailed(
-                    f"{self.path}: cannot be opened ({loads.one_line(error)}). {hint}"
+                    f"{self.path}: cannot be opened ({one_line(error)}). {hint}"
                 ) from None
 
 
@@ -119,4 +119,4 @@ def opened(settings: dict[str, Any]) -> Iterator[DuckDBWarehouse]:
             warehouse.execute(*missing)
         yield warehouse
     except (duckdb.Error, OSError) as error:
-        raise WarehouseFailed(f"{path}: {loads.one_line(error)}") from None
+        raise WarehouseFailed(f"{path}: {one_line(error)}") from None

@@ -11,3 +11,8 @@ class WarehouseFailed(Exception):
     """The warehouse or the build failed. Exit status 1."""
 
     exit_code = 1
+
+
+def one_line(error: Exception) -> str:
+    """What an engine answered, short enough for one line of a message."""
+    return " ".join(str(error).split())[:500]

@@ -87,8 +87,3 @@ def file_row(staged: Staged, load_number: int) -> dict[str, Any]:
         "last_at": staged.last_at,
         "loaded_at": datetime.now(UTC).replace(tzinfo=None),
     }
-
-
-def one_line(error: Exception) -> str:
-    """What an engine answered, short enough for one line of a message."""
-    return " ".join(str(error).split())[:500]

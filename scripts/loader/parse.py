@@ -7,6 +7,7 @@ record by record, so that each line has its own number and its own verdict.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ import duckdb
 import pyarrow
 
 from loader.cells import typed_lines
-from loader.errors import UnusableInput
+from loader.errors import UnusableInput, one_line
 from loader.exports import WITHOUT_MODEL, lay_out_export
 from loader.formats import Format, Layout
 from loader.pages import Pages, read_pages
@@ -82,17 +83,29 @@ class Staged:
         return self.accepted_line_count + self.rejected_line_count
 
 
-def connect(folder: Path, memory_limit: str = "1500MB") -> duckdb.DuckDBPyConnection:
-    """A staging connection; what does not fit in memory spills into `folder`."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "temp_directory": str(folder / "spill"),
-            "memory_limit": memory_limit,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        },
-    )
+def connect(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A staging connection; what does not fit in memory spills into `folder`.
+
+    Raises UnusableInput where RECONCILIATION_MEMORY is no amount of memory.
+    """
+    memory_limit = os.environ.get("RECONCILIATION_MEMORY") or "4GB"
+    try:
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "temp_directory": str(folder / "spill"),
+                "memory_limit": memory_limit,
+                # a file is staged in steps, and memory that is given back is dear to get again
+                "allocator_flush_threshold": "1GB",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+    except duckdb.Error as error:
+        raise UnusableInput(
+            f"RECONCILIATION_MEMORY={memory_limit}: {one_line(error)}. It is the most memory that "
+            "DuckDB takes, such as 4GB."
+        ) from None
     connection.execute("set timezone = 'UTC'")
     connection.execute(TYPES.read_text("utf-8"))
     return connection

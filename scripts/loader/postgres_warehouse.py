@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from loader import loads
-from loader.errors import WarehouseFailed
+from loader.errors import WarehouseFailed, one_line
 from loader.parse import Staged
 from loader.sql import literal, raw_columns
 
@@ -101,7 +101,7 @@ def opened(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
         connection = dbapi.connect(dsn)
     except dbapi.Error as error:
         raise WarehouseFailed(
-            f"{where}: cannot connect ({loads.one_line(error)}). "
+            f"{where}: cannot connect ({one_line(error)}). "
             "Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
         ) from None
     try:
@@ -111,7 +111,7 @@ def opened(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
             warehouse.execute("select pg_advisory_xact_lock(hashtext('raw'))", *missing)
         yield warehouse
     except dbapi.Error as error:
-        raise WarehouseFailed(f"{where}: {loads.one_line(error)}") from None
+        raise WarehouseFailed(f"{where}: {one_line(error)}") from None
     finally:
         connection.close()
 

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from loader.errors import UnusableInput, WarehouseFailed
-from loader.loads import one_line
+from loader.errors import UnusableInput, WarehouseFailed, one_line
 from loader.profile import PROJECT
 
 LOG = PROJECT / "logs" / "spark.log"

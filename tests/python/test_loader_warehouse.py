@@ -371,6 +371,17 @@ def test_a_profile_that_leads_nowhere(duckdb_file, tmp_path, monkeypatch, profil
 
 
 @pytest.mark.parametrize(
+    ("amount", "status", "said"),
+    [("much", 2, "Error: RECONCILIATION_MEMORY=much: "), ("200MB", 0, ""), ("", 0, "")],
+)
+def test_memory_is_what_the_user_allows(duckdb_file, amount, status, said):
+    result = run(duckdb_file | {"RECONCILIATION_MEMORY": amount}, BILL)
+
+    assert result.exit_code == status
+    assert result.stderr.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("variables", "name", "status"),
     [({}, "none.csv", 2), ({"PGPORT": "1"}, BILL, 1), ({"PGDATABASE": "none"}, BILL, 1)],
 )
