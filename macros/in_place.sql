@@ -18,6 +18,7 @@
     {%- if existing and existing.type != type -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks) }}
     {%- call statement('main') -%}
         drop {{ type }} if exists {{ made }};
@@ -33,5 +34,6 @@
     {%- do persist_docs(made, model) -%}
     {{ run_hooks(post_hooks) }}
     {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [made]}) }}
 {% endmacro %}

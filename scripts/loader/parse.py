@@ -88,19 +88,19 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
 
     Raises UnusableInput where RECONCILIATION_MEMORY is no amount of memory.
     """
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "temp_directory": str(folder / "spill"),
+            # a file is staged in steps, and memory that is given back is dear to get again
+            "allocator_flush_threshold": "1GB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        },
+    )
     memory_limit = os.environ.get("RECONCILIATION_MEMORY") or "4GB"
     try:
-        connection = duckdb.connect(
-            ":memory:",
-            config={
-                "temp_directory": str(folder / "spill"),
-                "memory_limit": memory_limit,
-                # a file is staged in steps, and memory that is given back is dear to get again
-                "allocator_flush_threshold": "1GB",
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
-        )
+        connection.execute(f"set memory_limit = {literal(memory_limit)}")
     except duckdb.Error as error:
         raise UnusableInput(
             f"RECONCILIATION_MEMORY={memory_limit}: {one_line(error)}. It is the most memory that "
@@ -140,6 +140,11 @@ def stage(
             _reject_repeated_ids(connection, name, layout.name_of("id"))
         _reject_problems(connection, name, line_number)
         file.fill_raw_lines(layout)
+    except duckdb.OutOfMemoryException as error:
+        raise UnusableInput(
+            f"{source.name}: needs more room than a load may take ({one_line(error)}). Give it "
+            "memory (RECONCILIATION_MEMORY=8GB) or disk in the temporary folder (TMPDIR)."
+        ) from None
     except (duckdb.Error, OSError) as error:
         raise UnusableInput(
             f"{source.name}: cannot be read ({str(error).splitlines()[0][:300]}). Export it again."

@@ -372,7 +372,12 @@ def test_a_profile_that_leads_nowhere(duckdb_file, tmp_path, monkeypatch, profil
 
 @pytest.mark.parametrize(
     ("amount", "status", "said"),
-    [("much", 2, "Error: RECONCILIATION_MEMORY=much: "), ("200MB", 0, ""), ("", 0, "")],
+    [
+        ("much", 2, "Error: RECONCILIATION_MEMORY=much: "),
+        ("1MB", 2, f"Error: {BILL}: needs more room than a load may take (Out of Memory"),
+        ("200MB", 0, ""),
+        ("", 0, ""),
+    ],
 )
 def test_memory_is_what_the_user_allows(duckdb_file, amount, status, said):
     result = run(duckdb_file | {"RECONCILIATION_MEMORY": amount}, BILL)
