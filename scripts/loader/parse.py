@@ -94,6 +94,7 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(folder / "spill"),
             # a file is staged in steps, and memory that is given back is dear to get again
             "allocator_flush_threshold": "1GB",
+            "allocator_background_threads": True,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
