@@ -8,8 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager, nullcontext, suppress
 
 import click
 from rich.console import Console
@@ -22,6 +21,15 @@ from loader.profile import PROJECT, profile_target
 from loader.warehouse import open_warehouse
 
 UNHEALTHY = 3
+# dbt takes longer to import than a small file to load: it imports meanwhile and begins when told.
+# A tenth of a small build is Python's search for garbage, which a process that ends can do without.
+DBT = """
+import gc, sys
+from dbt.cli.main import cli
+gc.disable()
+sys.stdin.readline() or sys.exit(1)
+cli()
+"""
 
 
 @click.command()
@@ -44,7 +52,10 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> N
     result: dict = {"files": []}
     try:
         name, _ = profile_target(target)
-        with nullcontext() if dry_run else _one_at_a_time(console):
+        with (
+            nullcontext() if dry_run else _one_at_a_time(console),
+            nullcontext() if dry_run else _ready_to_build(name) as dbt,
+        ):
             if files:
                 result["files"] = load_files(
                     list(files),
@@ -61,7 +72,7 @@ def main(files, target, as_format, issuer, dry_run, as_json, strict, month) -> N
                 if not files:
                     with open_warehouse(name):
                         pass  # so that the raw tables are there, also before the first load
-                build(name, console)
+                _build(dbt, console)
                 with open_warehouse(name) as warehouse:
                     result |= verdict.fetch(warehouse, month and month.date())
     except (UnusableInput, WarehouseFailed) as error:
@@ -90,39 +101,50 @@ def _one_at_a_time(console: Console) -> Iterator[None]:
         yield
 
 
-def build(target: str, console: Console) -> None:
-    """Run `dbt build`, without the unit tests (they test the models, not the data).
+@contextmanager
+def _ready_to_build(target: str) -> Iterator[subprocess.Popen]:
+    """`dbt build`, which waits for a line; without the unit tests (of the models, not the data)."""
+    # a build is mostly dbt's own time, and a tenth of that is what its log says beyond this level
+    options = ["--no-use-colors", "build", "--log-level-file", "info"]
+    options += ["--target", target, "--exclude-resource-type", "unit_test"]
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", DBT, *options],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as dbt:
+        try:
+            yield dbt
+        except BaseException:
+            dbt.terminate()  # else it would be waited for
+            raise
+
+
+def _build(dbt: subprocess.Popen, console: Console) -> None:
+    """Let dbt build, and show how far it is.
 
     Raises WarehouseFailed with what dbt says of every node that failed.
     """
-    # a build is mostly dbt's own time, and a tenth of that is what its log says beyond this level
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
-    command += ["--log-level-file", "info"]
-    command += ["--target", target, "--exclude-resource-type", "unit_test"]
     said: list[str] = []
-    with (
-        Progress(
-            TextColumn("Building the marts"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        ) as progress,
-        subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as running,
-    ):
+    with Progress(
+        TextColumn("Building the marts"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         task = progress.add_task("build", total=None)
-        try:
-            for line in running.stdout:
-                said.append(line)
-                if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):
-                    progress.update(task, total=int(found[2]), advance=1)
-        except BaseException:
-            running.terminate()  # else it would be waited for
-            raise
-    if running.returncode:
+        with suppress(BrokenPipeError):  # it ended before, and has said why
+            dbt.stdin.write("build\n")
+            dbt.stdin.flush()
+        for line in dbt.stdout:
+            said.append(line)
+            if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):
+                progress.update(task, total=int(found[2]), advance=1)
+    if dbt.wait():
         raise WarehouseFailed("dbt build failed, so the marts may be old. " + _fault("".join(said)))
 
 
