@@ -570,9 +570,10 @@ def write(draft: Draft, folder: Path, rng: random.Random) -> Path:
     return path
 
 
-def run(command: list[str], env: dict[str, str]) -> None:
+def run(command: list[str], env: dict[str, str]) -> str:
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+    return done.stdout
 
 
 def load(drafts: list[Draft], folder: Path, env: dict[str, str]) -> list[File]:

@@ -210,12 +210,18 @@ def load(env: dict[str, str], files: list[Loadable]) -> None:
 # builds -------------------------------------------------------------------------------------------
 
 
+def dbt_folders(folder: Path) -> dict[str, str]:
+    return {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
+
+
 def build(env: dict[str, str], folder: Path, *options: str, is_tested: bool = False) -> None:
     """Seeds and models; without data tests where the comparison is the test."""
-    own = {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
     left_out = ["unit_test"] if is_tested else ["unit_test", "test"]
     kinds = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
-    run([str(DBT), "build", *kinds, "--target", env["DBT_TARGET"], *options], env | own)
+    run(
+        [str(DBT), "build", *kinds, "--target", env["DBT_TARGET"], *options],
+        env | dbt_folders(folder),
+    )
 
 
 def rows(env: dict[str, str]) -> dict[str, list[tuple]]:
@@ -382,3 +388,48 @@ def test_changes_in_the_application_s_own_table_are_seen(
     build(warehouse, target_path)
     assert 0 < len(rebuilt_days(warehouse)) < len(known_days(warehouse))
     assert_as_rebuilt(warehouse, target_path)
+
+
+def test_what_lies_near_the_days_of_a_table_is_told_by_month(
+    warehouse, tmp_path, target_path, reference
+):
+    """From the first to the last day of a month, midnights and rows without a time included."""
+    load(warehouse, season(8, tmp_path, reference)[:1])
+    build(warehouse, target_path)
+
+    def near(days: list[str], moments: list[str]) -> list[str]:
+        table = "reconciliation_staging.int_days_to_read"
+        query(warehouse, f"delete from {table}")
+        values = ", ".join(f"(date '{day}')" for day in days)
+        query(warehouse, f"insert into {table} values {values}")
+        inline = "select {{ within_days('moment', 'int_days_to_read') }}"
+        words = ["--quiet", "compile", "--inline", inline, "--target", warehouse["DBT_TARGET"]]
+        compiled = run([str(DBT), *words], warehouse | dbt_folders(target_path))
+        condition = compiled.strip().removeprefix("select")
+        given = ", ".join(f"(cast({text} as timestamp))" for text in moments)
+        found = query(
+            warehouse,
+            f"select cast(moment as varchar) from (values {given}) as given (moment) "
+            f"where {condition} order by 1 nulls first",
+        )
+        return [text for (text,) in found]
+
+    assert near(
+        ["0001-01-01", "2025-02-27", "2025-03-02", "2025-03-30"],
+        [
+            "null",
+            "'2025-02-26 23:59:59'",
+            "'2025-02-27 00:00:00'",
+            "'2025-02-28 00:00:00'",
+            "'2025-03-15 12:00:00'",
+            "'2025-03-30 23:59:59'",
+            "'2025-03-31 00:00:00'",
+        ],
+    ) == [None, "2025-02-27 00:00:00", "2025-03-15 12:00:00", "2025-03-30 23:59:59"]
+    # of more than two years, what lies between
+    months_apart = [f"{2000 + number // 12}-{number % 12 + 1:02}-10" for number in range(30)]
+    assert near(
+        [*months_apart, "9999-12-31"],
+        ["'2000-01-09 23:59:59'", "'2000-01-11 00:00:00'", "'9999-12-31 23:59:59'"],
+    ) == ["2000-01-11 00:00:00", "9999-12-31 23:59:59"]
+    assert near(months_apart[:1], ["'2000-01-11 00:00:00'"]) == []

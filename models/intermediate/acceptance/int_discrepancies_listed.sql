@@ -9,13 +9,10 @@ with
 
 to_look_at as (
 
-    select reconciled.*
-    from {{ ref('reconciled_requests') }} as reconciled
-    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
-        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
+    select * from {{ ref('int_requests_rebuilt') }}
     where
-        reconciled.reconciliation_status in ('discrepancy', 'not_found')
-        or reconciled.status_reason in ('missing_from_bill', 'no_price')
+        reconciliation_status in ('discrepancy', 'not_found')
+        or status_reason in ('missing_from_bill', 'no_price')
 
 ),
 

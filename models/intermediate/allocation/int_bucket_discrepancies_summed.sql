@@ -5,16 +5,10 @@ with
 
 reconciled as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select * from {{ ref('int_requests_rebuilt') }}
     where
         match_method = 'bucket'
         and status_reason in ('outside_tolerance', 'no_price')
-
-),
-
-rebuilt_days as (
-
-    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -30,8 +24,6 @@ placed as (
         reconciled.*,
         {{ bucket_model('reconciled.model', 'ungrouped_days') }} as bucket_model
     from reconciled
-    inner join rebuilt_days
-        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             reconciled.usage_date = ungrouped_days.usage_date

@@ -8,17 +8,11 @@ with
 
 reconciled as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select * from {{ ref('int_requests_rebuilt') }}
     where
         -- charges for no usage and actions that are no call are on no day
         status_reason not in ('non_usage_charge', 'not_an_api_call')
         and (difference_usd <> 0 or log_error_usd <> 0 or cause is not null)
-
-),
-
-rebuilt_days as (
-
-    select * from {{ ref('int_days_to_rebuild') }}
 
 ),
 
@@ -34,8 +28,6 @@ placed as (
         reconciled.*,
         {{ bucket_model('reconciled.model', 'ungrouped_days') }} as bucket_model
     from reconciled
-    inner join rebuilt_days
-        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
     left join ungrouped_days
         on
             reconciled.usage_date = ungrouped_days.usage_date

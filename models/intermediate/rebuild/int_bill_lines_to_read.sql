@@ -7,7 +7,7 @@ with
 
 to_read as (
 
-    {{ rows_to_read(ref('stg_provider__billed_requests'), 'billed_date') }}
+    {{ rows_to_read(ref('stg_provider__billed_requests'), 'billed_at', 'billed_date') }}
 
 )
 

@@ -7,7 +7,7 @@ with
 
 to_read as (
 
-    {{ rows_to_read(ref('stg_application__token_usage'), 'usage_date') }}
+    {{ rows_to_read(ref('stg_application__token_usage'), 'logged_at', 'usage_date') }}
 
 )
 

@@ -1,6 +1,7 @@
 -- One row per UTC day that is not among the changed ones, but has a row with a request
 -- id of one of them: in the log, on a bill, or where the last build put them together.
--- A table, because behind it are the whole log and all bills.
+-- A table, because behind it are the whole log and all bills. They are read twice
+-- rather than through one CTE, which an engine would copy whole.
 
 {{ config(materialized='table') }}
 
@@ -32,22 +33,19 @@ changed_past_calls as (
     from past_calls
     inner join changed_days
         on {{ day_key('cast(past_calls.logged_at as date)') }} = changed_days.usage_date
-    where past_calls.usage_id is not null
-
-),
-
-rows_with_ids as (
-
-    select * from {{ ref('int_rows_with_ids') }}
+    where
+        past_calls.usage_id is not null
+        and {{ within_days('past_calls.logged_at', 'int_days_changed') }}
 
 ),
 
 changed_ids as (
 
     select rows_with_ids.request_id
-    from rows_with_ids
+    from {{ ref('int_rows_with_ids') }} as rows_with_ids
     inner join changed_days
         on rows_with_ids.usage_date = changed_days.usage_date
+    where {{ within_days('rows_with_ids.happened_at', 'int_days_changed') }}
 
     union all
 
@@ -66,7 +64,7 @@ changed_ids as (
 linked as (
 
     select distinct rows_with_ids.usage_date
-    from rows_with_ids
+    from {{ ref('int_rows_with_ids') }} as rows_with_ids
     inner join changed_ids
         on rows_with_ids.request_id = changed_ids.request_id
     left join changed_days

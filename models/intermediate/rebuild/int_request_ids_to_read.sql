@@ -1,5 +1,7 @@
--- One row per request id of a day that this build reads that another day has too.
--- A table, because calls and bill lines look themselves up in it, and it is small.
+-- One row per request id of a day that this build reads and other day that has it too.
+-- What changed days share is read anyway, as the days they link are made anew.
+-- A table, because calls and bill lines look themselves up in it, and it is small. All
+-- rows are read twice rather than through one CTE, which an engine would copy whole.
 
 {{ config(materialized='table') }}
 
@@ -11,27 +13,34 @@ read_days as (
 
 ),
 
-rows_with_ids as (
+changed_days as (
 
-    select * from {{ ref('int_rows_with_ids') }}
+    select * from {{ ref('int_days_changed') }}
 
 ),
 
-read_ids as (
+unchanged_ids as (
 
     select rows_with_ids.request_id
-    from rows_with_ids
+    from {{ ref('int_rows_with_ids') }} as rows_with_ids
     inner join read_days
         on rows_with_ids.usage_date = read_days.usage_date
+    left join changed_days
+        on rows_with_ids.usage_date = changed_days.usage_date
+    where
+        changed_days.usage_date is null
+        and {{ within_days('rows_with_ids.happened_at', 'int_days_to_read') }}
 
 ),
 
 shared as (
 
-    select distinct rows_with_ids.request_id
-    from rows_with_ids
-    inner join read_ids
-        on rows_with_ids.request_id = read_ids.request_id
+    select distinct
+        rows_with_ids.request_id,
+        rows_with_ids.usage_date
+    from {{ ref('int_rows_with_ids') }} as rows_with_ids
+    inner join unchanged_ids
+        on rows_with_ids.request_id = unchanged_ids.request_id
     left join read_days
         on rows_with_ids.usage_date = read_days.usage_date
     where read_days.usage_date is null

@@ -1,5 +1,5 @@
--- One row per logged call and per line of a request-level bill that has a request id,
--- with its day; none where every day is built, as nobody then asks which days it links.
+-- One row per logged call and per line of a request-level bill, with its request id, if
+-- any, and day; none where every day is built: nobody then asks which days an id links.
 
 with
 
@@ -7,17 +7,19 @@ both_kinds as (
 
     select
         {{ day_key('usage_date') }} as usage_date,
+        logged_at as happened_at,
         request_id
     from {{ ref('stg_application__token_usage') }}
-    where request_id is not null and not {{ is_whole_build() }}
+    where not {{ is_whole_build() }}
 
     union all
 
     select
         {{ day_key('billed_date') }} as usage_date,
+        billed_at as happened_at,
         request_id
     from {{ ref('stg_provider__billed_requests') }}
-    where request_id is not null and not {{ is_whole_build() }}
+    where not {{ is_whole_build() }}
 
 )
 

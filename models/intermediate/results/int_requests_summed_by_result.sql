@@ -6,15 +6,9 @@
 
 with
 
-rebuilt_days as (
-
-    select * from {{ ref('int_days_to_rebuild') }}
-
-),
-
 reconciled as (
 
-    select * from {{ ref('reconciled_requests') }}
+    select * from {{ ref('int_requests_rebuilt') }}
 
 ),
 
@@ -56,8 +50,6 @@ measured as (
             else 0
         end as bill_usd
     from reconciled
-    inner join rebuilt_days
-        on {{ day_key('reconciled.usage_date') }} = rebuilt_days.usage_date
 
 ),
 

@@ -29,7 +29,9 @@ reconciled as (
         on
             {{ day_key('cast(reconciled_requests.logged_at as date)') }}
             = rebuilt_days.usage_date
-    where reconciled_requests.usage_id is not null
+    where
+        reconciled_requests.usage_id is not null
+        and {{ within_days('reconciled_requests.logged_at', 'int_days_to_rebuild') }}
 
 ),
 
@@ -75,6 +77,7 @@ final as (
             = rebuilt_days.usage_date
     inner join reconciled
         on token_usage.id = reconciled.usage_id
+    where {{ within_days('token_usage.created_at', 'int_days_to_rebuild') }}
 
 )
 
