@@ -22,9 +22,10 @@ import click
 from rich.console import Console
 
 import report
+from cluster import LOOPBACK, running_cluster
 from data import ROOT, Files, generate
 from measure import CommandFailed, measure
-from registry import CONTESTANTS, Contestant, Phase, Place
+from registry import CONTESTANTS, WORKER_MEMORY, Contestant, Phase, Place
 from server import running_server
 
 LARGE = 10_000_000
@@ -164,7 +165,8 @@ def run_size(
     with _scratch(folder) as scratch:
         data = _data(console, {one.data for one in contestants}, rows, scratch, seed)
         for run in range(runs):
-            for contestant in contestants:
+            # whoever comes first touches memory that was long unused: so each comes first in turn
+            for contestant in contestants if run % 2 == 0 else reversed(contestants):
                 title = f"{contestant.title}, {rows:,} rows, run {run + 1} of {runs}"
                 with console.status(title):
                     for phase, figure in _run(contestant, data[contestant.data], scratch, look):
@@ -216,22 +218,29 @@ def _run(
         folder = Path(tempfile.mkdtemp(prefix=f"{contestant.name}-", dir=scratch))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         env = _environment(folder)
-        pid = None
+        pids = []
         if contestant.needs_server:
             server = stack.enter_context(running_server(scratch))
             env |= server.variables
-            pid = server.pid
+            pids = [server.pid]
+        if contestant.workers:
+            env |= {"SPARK_LOCAL_IP": LOOPBACK, "SPARK_EXECUTOR_MEMORY": WORKER_MEMORY}
+            cluster = stack.enter_context(
+                running_cluster(folder, env, contestant.workers, WORKER_MEMORY)
+            )
+            env["SPARK_MASTER"] = cluster.master_url
+            pids = [process.pid for process in (cluster.master, *cluster.workers)]
         place = Place(files, folder, env)
         for phase in contestant.phases(place):
-            yield phase.name, _measured(contestant, phase, env, pid, files)
+            yield phase.name, _measured(contestant, phase, env, pids, files)
         look(contestant, place)
 
 
 def _measured(
-    contestant: Contestant, phase: Phase, env: dict[str, str], pid: int | None, files: Files
+    contestant: Contestant, phase: Phase, env: dict[str, str], pids: list[int], files: Files
 ) -> Figure:
     try:
-        measured = measure(phase.command, env, pid)
+        measured = measure(phase.command, env, pids)
     except CommandFailed as error:
         raise click.ClickException(f"{contestant.name}, {phase.name}: {error}") from None
     last_line = measured.output.strip().rpartition("\n")[2]
@@ -262,6 +271,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
         "RECONCILIATION_DUCKDB": str(folder / "ours.duckdb"),
+        "RECONCILIATION_SPARK": str(folder / "spark"),
         "TMPDIR": str(folder),
     }
 

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ class Measured:
     seconds: float
     """wall time from its start to its end"""
     cpu_seconds: float
-    """time on any core of the process, what it started and waited for, and the server"""
+    """time on any core of the process, what it started and waited for, and the servers"""
     peak_bytes: int
-    """most memory held at one time by the process tree, and the server's if there is one"""
+    """most memory held at one time by the process tree, and the servers' if there are any"""
     output: str
     """what it wrote to standard output"""
 
@@ -36,18 +36,18 @@ class CommandFailed(Exception):
 
 
 def measure(
-    command: list[str], env: dict[str, str] | None = None, server: int | None = None
+    command: list[str], env: dict[str, str] | None = None, servers: Sequence[int] = ()
 ) -> Measured:
-    """Run a command to its end. `server` is a process whose tree counts too, such as Postgres.
+    """Run a command to its end. `servers` are processes whose trees count too: Postgres.
 
     Raises CommandFailed.
     """
-    used = _cpu_seconds(server)
+    used = _cpu_seconds(servers)
     begun = time.perf_counter()
     process = subprocess.Popen(
         command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    watch = _Watch([process.pid, *([server] if server else [])])
+    watch = _Watch([process.pid, *servers])
     try:
         output, errors = process.communicate()
     except BaseException:
@@ -57,7 +57,7 @@ def measure(
     finally:
         watch.stop()
     seconds = time.perf_counter() - begun
-    cpu_seconds = _cpu_seconds(server) - used
+    cpu_seconds = _cpu_seconds(servers) - used
     if process.returncode:
         said = (output + errors).strip()[-2000:]
         raise CommandFailed(f"{' '.join(command[:4])} …: exit status {process.returncode}\n{said}")
@@ -85,11 +85,11 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def _cpu_seconds(server: int | None) -> float:
-    """What all commands that are done have used so far, and the server with all it started."""
+def _cpu_seconds(servers: Sequence[int]) -> float:
+    """What all commands that are done have used so far, and the servers with all they started."""
     done = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = done.ru_utime + done.ru_stime
-    if server:
+    for server in servers:
         times = psutil.Process(server).cpu_times()
         seconds += times.children_user + times.children_system
         for process in _trees([server]):

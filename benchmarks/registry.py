@@ -23,6 +23,7 @@ PYTHON = sys.executable
 DBT = str(Path(sys.executable).with_name("dbt"))
 DATACOMPY_PYTHON = Path(sys.executable).parents[1] / "datacompy" / "bin" / "python"
 LINES_ONE_BY_ONE = 20_000
+WORKER_MEMORY = "3g"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Contestant:
     """what it does and does not do, for the report"""
     phases: Callable[[Place], list[Phase]]
     needs_server: bool = False
+    workers: int = 0
+    """of a Spark cluster that it needs, each of a core and WORKER_MEMORY"""
     data: str = "months"
     """`months`: a bill and a log of three months; `tiny`: the same of a few calls; `thirteen`: a
     bill and a log for each of thirteen months"""
@@ -279,6 +282,19 @@ CONTESTANTS = [
     ),
     Contestant(
         "ours_spark", "ours on Spark", OURS, ours("spark"), most_rows=10_000_000, missing=no_spark
+    ),
+    *(
+        Contestant(
+            f"spark_workers_{workers}",
+            f"ours on a Spark cluster, {named}",
+            f"Ours on a standalone cluster of this machine, {named} of one core and "
+            f"{WORKER_MEMORY} of memory. The loader and the driver are processes beside it.",
+            ours("spark"),
+            workers=workers,
+            most_rows=10_000_000,
+            missing=no_spark,
+        )
+        for workers, named in ((1, "one worker"), (2, "two workers"))
     ),
     Contestant(
         "start_spark",

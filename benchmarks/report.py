@@ -107,6 +107,9 @@ def _ratios(seconds: dict[Key, float], rows: int) -> Iterator[Ratio | None]:
                     both,
                     None,
                 )
+        if target == "spark":
+            one, two = ((f"spark_workers_{workers}", "run") for workers in (1, 2))
+            yield ratio("Spark: dbt run with two workers / with one", [two], [one], None)
         month = f"month_{target}"
         yield ratio(
             f"{name}: dbt run after a thirteenth month / all thirteen anew",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,13 +22,14 @@ from loader.profile import PROJECT, profile_target
 from loader.warehouse import open_warehouse
 
 UNHEALTHY = 3
-# dbt takes longer to import than a small file to load: it imports meanwhile and begins when told.
+# dbt takes longer to import than a small file to load: it imports meanwhile, and begins when
+# it gets the environment, which then says where Java is.
 # A tenth of a small build is Python's search for garbage, which a process that ends can do without.
 DBT = """
-import gc, sys
+import gc, json, os, sys
 from dbt.cli.main import cli
 gc.disable()
-sys.stdin.readline() or sys.exit(1)
+os.environ |= json.loads(sys.stdin.readline() or sys.exit(1))
 cli()
 """
 
@@ -103,7 +105,7 @@ def _one_at_a_time(console: Console) -> Iterator[None]:
 
 @contextmanager
 def _ready_to_build(target: str) -> Iterator[subprocess.Popen]:
-    """`dbt build`, which waits for a line; without the unit tests (of the models, not the data)."""
+    """`dbt build` without unit tests (of the models, not the data), which waits to be told."""
     # a build is mostly dbt's own time, and a tenth of that is what its log says beyond this level
     options = ["--no-use-colors", "build", "--log-level-file", "info"]
     options += ["--target", target, "--exclude-resource-type", "unit_test"]
@@ -137,9 +139,8 @@ def _build(dbt: subprocess.Popen, console: Console) -> None:
         disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("build", total=None)
-        with suppress(BrokenPipeError):  # it ended before, and has said why
-            dbt.stdin.write("build\n")
-            dbt.stdin.flush()
+        with suppress(BrokenPipeError), dbt.stdin:  # it may have ended, and has said why
+            dbt.stdin.write(json.dumps(dict(os.environ)) + "\n")
         for line in dbt.stdout:
             said.append(line)
             if found := re.search(r"\b(\d+) of (\d+) (OK|PASS|ERROR|FAIL|SKIP|WARN)", line):

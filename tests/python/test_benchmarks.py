@@ -207,7 +207,7 @@ def test_a_server_is_measured_with_the_command():
     try:
         server.stdout.readline()
         command = [sys.executable, "-c", "import time; time.sleep(1.5)"]
-        assert measure(command, server=server.pid).peak_bytes > 200_000_000
+        assert measure(command, servers=[server.pid]).peak_bytes > 200_000_000
         assert measure(command).peak_bytes < 100_000_000
     finally:
         server.kill()
@@ -231,7 +231,7 @@ def test_the_cores_time_of_a_command_and_of_its_server_is_measured(tmp_path):
     )
     server = subprocess.Popen([sys.executable, "-c", serve])
     try:
-        assert 0.5 < measure([sys.executable, "-c", ask], server=server.pid).cpu_seconds < 1.5
+        assert 0.5 < measure([sys.executable, "-c", ask], servers=[server.pid]).cpu_seconds < 1.5
     finally:
         server.kill()
         server.wait()

@@ -23,6 +23,7 @@ from rich.console import Console
 
 import reconcile
 import verdict
+from loader.errors import WarehouseFailed
 from loader.warehouse import open_warehouse
 
 LOAD = [sys.executable, str(ROOT / "scripts" / "load.py")]
@@ -363,7 +364,7 @@ def test_a_second_command_waits_for_the_first(two_logs):
 def test_a_stopped_command_stops_its_build(two_logs):
     begun = subprocess.Popen(RECONCILE, env=two_logs, cwd=ROOT, stdout=subprocess.DEVNULL)
     build = build_of(begun)
-    time.sleep(1)
+    time.sleep(4)  # past its imports
     begun.terminate()
     assert begun.wait(timeout=10) == 128 + 15
     assert not Path(f"/proc/{build}").exists()
@@ -396,3 +397,25 @@ def test_a_fault_of_java_is_told_by_its_causes():
         "  An error occurred\nCaused by: java.lang.Error: no room\n"
         "  compiled code at target/one.sql"
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("raise SystemExit('there is no dbt')", "there is no dbt"),
+        # what was found while the files were loaded
+        (
+            reconcile.DBT.replace("\ncli()", "\nsys.exit(os.environ['JAVA_HOME'])"),
+            "/found/while/loading",
+        ),
+    ],
+)
+def test_dbt_gets_the_environment_of_when_it_begins_or_says_why_it_does_not(
+    program, said, monkeypatch
+):
+    monkeypatch.setattr(reconcile, "DBT", program)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(WarehouseFailed, match=said), reconcile._ready_to_build("duckdb") as dbt:
+        time.sleep(0.5)
+        monkeypatch.setenv("JAVA_HOME", "/found/while/loading")
+        reconcile._build(dbt, Console(quiet=True))

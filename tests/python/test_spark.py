@@ -19,10 +19,11 @@ from unittest.mock import patch
 
 import duckdb
 import pytest
-import spark_cluster
+import spark_losses
 from conftest import ROOT, query
 from test_end_to_end import CLOCK, GENERATE, MARTS, RECONCILE
 
+from cluster import Cluster, running_cluster
 from loader.warehouse import open_warehouse
 
 SHARE = Decimal("1e-12")
@@ -57,8 +58,8 @@ def _cut_off_late_calls(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(spark_environment, tmp_path_factory) -> Iterator[spark_cluster.Cluster]:
-    with spark_cluster.started(tmp_path_factory.mktemp("cluster"), spark_environment) as cluster:
+def cluster(spark_environment, tmp_path_factory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster"), spark_environment) as cluster:
         yield cluster
 
 
@@ -99,9 +100,9 @@ def on_spark(files, cluster, spark_environment, tmp_path_factory) -> dict:
             time.sleep(0.2)
 
     wait_for_tables(40)
-    lost = {"executors": cluster.kill_executors(0)}
+    lost = {"executors": spark_losses.kill_executors(cluster, 0)}
     wait_for_tables(70)
-    cluster.kill_worker(1)
+    spark_losses.kill_worker(cluster, 1)
     lost["tables_then"] = len(list(built.iterdir()))
     assert command.wait() == 0, (folder / "said").read_text()
     lost["tables_built"] = len(list(built.iterdir()))
