@@ -24,7 +24,7 @@ from rich.console import Console
 import report
 from cluster import LOOPBACK, running_cluster
 from data import ROOT, Files, generate
-from measure import CommandFailed, measure
+from measure import CommandFailed, measure, touch_memory
 from registry import CONTESTANTS, WORKER_MEMORY, Contestant, Phase, Place
 from server import running_server
 
@@ -165,8 +165,7 @@ def run_size(
     with _scratch(folder) as scratch:
         data = _data(console, {one.data for one in contestants}, rows, scratch, seed)
         for run in range(runs):
-            # whoever comes first touches memory that was long unused: so each comes first in turn
-            for contestant in contestants if run % 2 == 0 else reversed(contestants):
+            for contestant in contestants:
                 title = f"{contestant.title}, {rows:,} rows, run {run + 1} of {runs}"
                 with console.status(title):
                     for phase, figure in _run(contestant, data[contestant.data], scratch, look):
@@ -231,6 +230,7 @@ def _run(
             env["SPARK_MASTER"] = cluster.master_url
             pids = [process.pid for process in (cluster.master, *cluster.workers)]
         place = Place(files, folder, env)
+        touch_memory()
         for phase in contestant.phases(place):
             yield phase.name, _measured(contestant, phase, env, pids, files)
         look(contestant, place)
