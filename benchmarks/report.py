@@ -211,8 +211,9 @@ def _page(figures: list[dict], left_out: list[str]) -> Iterator[str]:
     yield ""
     yield (
         f"The process and all that it starts, looked at every {measure.INTERVAL:g} s, in "
-        "proportional set size: what processes share counts once. With Postgres its server counts "
-        "too, all its processes with their part of the shared buffers, from the first phase on; "
+        "proportional set size, to 2 %: what processes share counts once. With Postgres its server "
+        "counts too, all its processes with their part of the shared buffers, from the first phase "
+        "on; a Spark cluster likewise; "
         "the file cache of the operating system counts for nobody. GB are 10⁹ bytes. Before each "
         f"contestant up to {measure.TOUCHED_BYTES / 1e9:g} GB of memory are written to and given "
         "back: a virtual machine that was idle has lent them out, and the first would pay for it."
