@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -23,6 +23,8 @@ class PostgresWarehouse:
     """A Postgres server; rows go in as Arrow batches through ADBC's binary copy."""
 
     connection: Any
+    grown: set[str] = field(default_factory=set)
+    """tables of raw that have new rows"""
 
     def query(self, sql: str) -> list[tuple]:
         with self._transaction() as cursor:
@@ -57,7 +59,12 @@ class PostgresWarehouse:
                 params=[values[column] for column, _ in columns],
             )
             self._ingest(cursor, row, "loaded_files")
+        self.grown |= {staged.format.table, "rejected_lines", "loaded_files"}
         return True
+
+    def analyze(self) -> None:
+        """Count and sample what was written: the build comes sooner than autovacuum."""
+        self.execute(*(f"analyze raw.{table}" for table in sorted(self.grown)))
 
     def reads_own_table(self) -> bool:
         return loads.reads_own_table(self.query)
@@ -110,6 +117,7 @@ def opened(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
             # two loaders at once would both create the schema, and one of them fail
             warehouse.execute("select pg_advisory_xact_lock(hashtext('raw'))", *missing)
         yield warehouse
+        warehouse.analyze()
     except dbapi.Error as error:
         raise WarehouseFailed(f"{where}: {one_line(error)}") from None
     finally:

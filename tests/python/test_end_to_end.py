@@ -285,6 +285,54 @@ def test_every_mart_is_contracted_and_every_column_described_in_the_warehouse(bu
     assert all(node["config"]["contract"]["enforced"] for node in models.values())
 
 
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_every_column_of_a_mart_has_the_type_of_its_contract(built, target):
+    types = {
+        "duckdb": "select table_name, column_name, data_type from duckdb_columns() "
+        "where schema_name = 'reconciliation'",
+        "postgres": "select attrelid::regclass::name, attname, format_type(atttypid, atttypmod) "
+        "from pg_attribute join pg_class on pg_class.oid = attrelid "
+        "where relnamespace = 'reconciliation'::regnamespace and relkind = 'r' and attnum > 0",
+    }
+    manifest = json.loads((TARGET_FOLDER / "manifest.json").read_text())
+    contracts = {
+        (node["name"], column["name"]): column["data_type"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["name"] in MARTS
+        for column in node["columns"].values()
+    }
+    found = {
+        (table.rpartition(".")[2], column): data_type
+        for table, column, data_type in query(built[target], types[target])
+    }
+    assert {key: plain_type(written) for key, written in found.items()} == {
+        key: plain_type(written) for key, written in contracts.items()
+    }
+
+
+def plain_type(written: str) -> str:
+    """One name for what engines and contracts call differently."""
+    names = {
+        "decimal": "numeric",
+        "timestamp without time zone": "timestamp",
+        "string": "text",
+        "varchar": "text",
+        "character varying": "text",
+    }
+    name, _, rest = written.lower().replace(", ", ",").partition("(")
+    return names.get(name, name) + (f"({rest}" if rest else "")
+
+
+@pytest.mark.parametrize("table", ["int_calls_priced", "reconciled_requests"])
+def test_postgres_knows_how_many_rows_a_table_has_as_soon_as_it_is_made(built, table):
+    """Else the next step is planned for none of them, which may compare all with all."""
+    sql = f"select reltuples from pg_class where relname = '{table}'"
+    [[known]] = query(built["postgres"], sql)
+    schema = "reconciliation" + ("_staging" if table.startswith("int_") else "")
+    [[count]] = query(built["postgres"], f"select count(*) from {schema}.{table}")
+    assert known == count > 0
+
+
 @pytest.fixture(scope="module")
 def two_logs_built(tmp_path_factory, profiles) -> dict[str, str]:
     """A bill and two logs, of which the second replaces a row of the first; built once."""

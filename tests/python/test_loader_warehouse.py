@@ -219,6 +219,20 @@ def test_a_role_that_may_only_write_rows(postgres):
     assert raw_counts(postgres) == BOTH
 
 
+def test_postgres_knows_at_once_how_many_rows_were_loaded(postgres):
+    """A plan for the rows that a table had before, or for none, may be a bad one."""
+    run(postgres, BILL, LOG)
+    counted = {"billed_requests", "token_usage", "rejected_lines", "loaded_files"}
+    known = query(
+        postgres,
+        "select relname, reltuples from pg_class "
+        "where relnamespace = 'raw'::regnamespace and relkind = 'r' and reltuples >= 0",
+    )
+    counts = raw_counts(postgres)
+    assert dict(known) == {table: counts[table] for table in counted}
+    assert set(counts) > counted
+
+
 def hold(path: str) -> subprocess.Popen:
     """Another process that has a DuckDB file open until its input ends."""
     process = subprocess.Popen(

@@ -1,6 +1,6 @@
 -- One row per billed request: per issuer and request id, or per line without an id.
 -- A table, because it is read again and again and the windows behind it are dear. The
--- line that speaks for a request gives it its key (file and line), model and load.
+-- line that speaks for a request gives it its key (load and line) and model.
 
 {{ config(
     materialized='table',
@@ -13,11 +13,18 @@ with
 single_lines as (
 
     select
-        file_id,
-        line_number,
         load_number,
+        line_number,
         issuer,
         request_id,
+        case
+            when request_id is null
+                then
+                    'line:'
+                    || file_id
+                    || ':'
+                    || cast(line_number as {{ dbt.type_string() }})
+        end as line_key,
         is_first_issuer,
         billed_at,
         billed_model,
@@ -65,11 +72,12 @@ ranked_lines as (
 summed_lines as (
 
     select
-        max(case when line_rank = 1 then file_id end) as file_id,
-        max(case when line_rank = 1 then line_number end) as line_number,
         max(case when line_rank = 1 then load_number end) as load_number,
+        max(case when line_rank = 1 then line_number end) as line_number,
         issuer,
         request_id,
+        -- several lines are only one request's where they have its id
+        cast(null as {{ dbt.type_string() }}) as line_key,
         bool_and(is_first_issuer) as is_first_issuer,
         min(billed_at) as billed_at,
         max(case when line_rank = 1 then billed_model end) as billed_model,
@@ -92,7 +100,7 @@ summed_lines as (
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
-    group by 4, 5
+    group by 3, 4
 
 ),
 
@@ -109,11 +117,11 @@ both_kinds as (
 summed as (
 
     select
-        file_id,
-        line_number,
         load_number,
+        line_number,
         issuer,
         request_id,
+        line_key,
         is_first_issuer,
         billed_at,
         cast(billed_at as date) as billed_date,

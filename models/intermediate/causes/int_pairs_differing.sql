@@ -1,8 +1,12 @@
 -- One row per logged call whose amount is not the one that is billed or, where no
 -- request-level bill charges it, not the list price, by more than the noise of doubles.
--- A table, because it is small and the calls and bills behind it are not.
+-- A table, because it is small and the calls and bills behind it are not. Postgres
+-- expects the key that joins them to have few values, and would sort both.
 
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}"
+) }}
 
 with
 
@@ -29,7 +33,7 @@ pairs as (
         calls.usage_id,
         calls.counted_usd as logged_usd,
         calls.listed_usd,
-        billed_requests.file_id is not null as is_billed,
+        billed_requests.line_number is not null as is_billed,
         billed_requests.billed_usd,
         billed_requests.fee_usd,
         coalesce(billed_requests.is_credited, false) as is_credited,
@@ -37,7 +41,7 @@ pairs as (
 
         -- what the list price is taken of, as for expected_usd
         case
-            when billed_requests.file_id is null then calls.price_model_name
+            when billed_requests.line_number is null then calls.price_model_name
             else billed_requests.price_model_name
         end as price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
@@ -75,7 +79,7 @@ pairs as (
         abs(
             calls.counted_usd
             - case
-                when billed_requests.file_id is null then calls.listed_usd
+                when billed_requests.line_number is null then calls.listed_usd
                 else billed_requests.billed_usd
             end
         )

@@ -20,14 +20,15 @@ keyed as (
     select
         billed_requests.*,
         case
-            when matched_by_time.usage_id is not null then matched_by_time.file_id
+            when matched_by_time.usage_id is not null
+                then cast(matched_by_time.load_number as {{ dbt.type_string() }})
             when billed_requests.is_first_issuer then billed_requests.request_id
         end as match_text,
         coalesce(matched_by_time.line_number, 0) as match_number
     from billed_requests
     left join matched_by_time
         on
-            billed_requests.file_id = matched_by_time.file_id
+            billed_requests.load_number = matched_by_time.load_number
             and billed_requests.line_number = matched_by_time.line_number
 
 )

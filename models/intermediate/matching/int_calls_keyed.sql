@@ -1,5 +1,5 @@
 -- One row per logged call, with the key that joins it to its billed request. The key is
--- a text and a number: a request id and 0, or the file and line (never 0) of the billed
+-- a text and a number: a request id and 0, or the load and line (never 0) of the billed
 -- request that is nearest in time.
 
 with
@@ -21,7 +21,8 @@ keyed as (
     select
         calls.*,
         case
-            when matched_by_time.usage_id is not null then matched_by_time.file_id
+            when matched_by_time.usage_id is not null
+                then cast(matched_by_time.load_number as {{ dbt.type_string() }})
             when not calls.is_duplicate_log then calls.request_id
         end as match_text,
         coalesce(matched_by_time.line_number, 0) as match_number

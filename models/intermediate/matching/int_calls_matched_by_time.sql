@@ -36,7 +36,7 @@ matched as (
 
     select
         calls.usage_id,
-        billed_requests.file_id,
+        billed_requests.load_number,
         billed_requests.line_number
     from chosen as calls
     inner join chosen as billed_requests

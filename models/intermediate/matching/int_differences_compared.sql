@@ -60,8 +60,9 @@ gathered as (
         sides.bucket_number is not null as is_allocated,
         buckets.status_reason as bucket_reason,
         buckets.remainder_issuer as bucket_issuer,
-        case when sides.bucket_number is not null then files.file_id end
-            as bucket_file_id,
+        case
+            when sides.is_billed or sides.bucket_number is not null then files.file_id
+        end as file_id,
         sides.is_logged and not sides.is_billed and not sides.is_provider_call
             as is_other_action
     from sides

@@ -27,7 +27,7 @@ leftovers as (
     select
         case when calls.usage_id is null then 'bill' else 'log' end as side,
         calls.usage_id,
-        billed_requests.file_id,
+        billed_requests.load_number,
         billed_requests.line_number,
         coalesce(calls.model, billed_requests.model) as model,
         coalesce(calls.input_tokens, billed_requests.input_tokens) as input_tokens,
@@ -38,7 +38,7 @@ leftovers as (
         on calls.request_id = billed_requests.call_request_id
     where
         calls.usage_id is null
-        or (billed_requests.file_id is null and calls.is_provider_call)
+        or (billed_requests.line_number is null and calls.is_provider_call)
 
 )
 

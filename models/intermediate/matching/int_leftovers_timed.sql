@@ -1,5 +1,9 @@
 -- One row per side, kind of call (model, input and output tokens) and instant that no
 -- common id explains: how many there are, and the nearest instants of the other side.
+-- A table, because it is small and Postgres plans for its rows only where they are
+-- counted: for fewer, it would compare every call with every billed request.
+
+{{ config(materialized='table') }}
 
 with
 
@@ -25,7 +29,7 @@ instants as (
         leftovers.happened_at,
         count(*) as row_count,
         max(leftovers.usage_id) as usage_id,
-        max(leftovers.file_id) as file_id,
+        max(leftovers.load_number) as load_number,
         max(leftovers.line_number) as line_number
     from {{ ref('int_leftovers') }} as leftovers
     inner join billed_kinds
@@ -70,7 +74,7 @@ timed as (
         happened_at,
         row_count,
         usage_id,
-        file_id,
+        load_number,
         line_number,
         case when side = 'log' then bill_before_at else log_before_at end
             as other_before_at,

@@ -96,7 +96,7 @@ judged as (
 
         -- where it comes from
         bucket_number,
-        coalesce(file_id, bucket_file_id) as file_id,
+        file_id,
         reconciled_at
     from reasoned
 

@@ -19,11 +19,11 @@ joined as (
     select
         -- what is there
         calls.usage_id is not null as is_logged,
-        billed_requests.file_id is not null as is_billed,
+        billed_requests.line_number is not null as is_billed,
         coalesce(calls.is_duplicate_log, false) as is_duplicate_log,
         coalesce(calls.is_provider_call, true) as is_provider_call,
         case
-            when calls.usage_id is null or billed_requests.file_id is null then null
+            when calls.usage_id is null or billed_requests.line_number is null then null
             when calls.match_number = 0 then 'request_id'
             else 'timestamp_model'
         end as match_method,
@@ -37,11 +37,7 @@ joined as (
                     || billed_requests.issuer
                     || ':'
                     || billed_requests.request_id
-            else
-                'line:'
-                || billed_requests.file_id
-                || ':'
-                || cast(billed_requests.line_number as {{ dbt.type_string() }})
+            else billed_requests.line_key
         end as reconciliation_key,
         calls.usage_id,
         coalesce(calls.request_id, billed_requests.request_id) as request_id,
@@ -50,7 +46,6 @@ joined as (
                 then billed_requests.request_id
         end as billed_request_id,
         billed_requests.issuer,
-        billed_requests.file_id,
         billed_requests.load_number,
         coalesce(calls.project_id, {{ project_key('null') }}) as project_id,
         calls.user_id,
@@ -83,7 +78,7 @@ joined as (
 
         -- what the list price is taken of: what is billed, else what is logged
         case
-            when billed_requests.file_id is null then calls.price_model_name
+            when billed_requests.line_number is null then calls.price_model_name
             else billed_requests.price_model_name
         end as price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,

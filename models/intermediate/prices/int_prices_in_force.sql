@@ -1,4 +1,8 @@
 -- One row per model, context tier and period between two price changes of the model.
+-- A table, because it is small, a dozen models read it, and what Postgres joins to a
+-- view of this kind it joins in one process.
+
+{{ config(materialized='table') }}
 
 with
 

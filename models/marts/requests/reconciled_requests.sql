@@ -1,9 +1,11 @@
 -- One row per logged call, per billed request that no log explains, and per charge of a
 -- cost export that no logged call shares.
 -- Kept from build to build: days of which something changed are replaced.
+-- Postgres expects the key that joins the sides to have few values, and would sort all.
 
 {{ config(
     materialized='incremental',
+    pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}",
     indexes=indexes_for(['usage_date'])
 ) }}
 

@@ -1,5 +1,6 @@
 -- One row per row of token_usage, with what the bill says of it.
--- Kept from build to build: days of which something changed are replaced.
+-- Kept from build to build: days of which something changed are replaced. The days are
+-- read twice rather than through one CTE, behind which Postgres uses one process only.
 
 {{ config(
     materialized='incremental',
@@ -11,13 +12,13 @@ with
 
 token_usage as (
 
-    select * from {{ source('raw', 'token_usage') }}
-
-),
-
-rebuilt_days as (
-
-    select * from {{ ref('int_days_to_rebuild') }}
+    select token_usage.*
+    from {{ source('raw', 'token_usage') }} as token_usage
+    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
+        on
+            {{ day_key('cast(token_usage.created_at as date)') }}
+            = rebuilt_days.usage_date
+    where {{ within_days('token_usage.created_at', 'int_days_to_rebuild') }}
 
 ),
 
@@ -25,7 +26,7 @@ reconciled as (
 
     select reconciled_requests.*
     from {{ ref('reconciled_requests') }} as reconciled_requests
-    inner join rebuilt_days
+    inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
         on
             {{ day_key('cast(reconciled_requests.logged_at as date)') }}
             = rebuilt_days.usage_date
@@ -71,13 +72,8 @@ final as (
         reconciled.reconciliation_status,
         reconciled.status_reason
     from token_usage
-    inner join rebuilt_days
-        on
-            {{ day_key('cast(token_usage.created_at as date)') }}
-            = rebuilt_days.usage_date
     inner join reconciled
         on token_usage.id = reconciled.usage_id
-    where {{ within_days('token_usage.created_at', 'int_days_to_rebuild') }}
 
 )
 
