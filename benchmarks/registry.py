@@ -281,7 +281,7 @@ CONTESTANTS = [
         most_rows=10_000_000,
     ),
     Contestant(
-        "ours_spark", "ours on Spark", OURS, ours("spark"), most_rows=10_000_000, missing=no_spark
+        "ours_spark", "ours on Spark", OURS, ours("spark"), most_rows=1_000_000, missing=no_spark
     ),
     *(
         Contestant(
@@ -291,7 +291,7 @@ CONTESTANTS = [
             f"{WORKER_MEMORY} of memory. The loader and the driver are processes beside it.",
             ours("spark"),
             workers=workers,
-            most_rows=10_000_000,
+            most_rows=1_000_000,
             missing=no_spark,
         )
         for workers, named in ((1, "one worker"), (2, "two workers"))
@@ -302,7 +302,7 @@ CONTESTANTS = [
         START_UP,
         ours("spark"),
         data="tiny",
-        most_rows=10_000_000,
+        most_rows=1_000_000,
         missing=no_spark,
     ),
     Contestant(
