@@ -1,10 +1,10 @@
 {#
     dbt-postgres creates a contracted table empty and inserts into it, which Postgres does in one
     process. Made by its query, with the types of the contract, it uses as many as it can have.
-    A model with constraints is left to dbt-postgres.
+    A model that asks for more than columns and types is left to dbt-postgres.
 #}
 {% macro postgres__create_table_as(temporary, relation, sql) -%}
-{%- if temporary or not config.get('contract').enforced or has_constraints() -%}
+{%- if temporary or not config.get('contract').enforced or asks_for_more_than_types() -%}
 {{ dbt.postgres__create_table_as(temporary, relation, sql) }}
 {%- else -%}
 {{ get_assert_columns_equivalent(sql) }}
@@ -20,6 +20,10 @@ from (
 {%- endif -%}
 {%- endmacro %}
 
-{% macro has_constraints() %}
-{{ return(model.constraints or model.columns.values() | selectattr('constraints') | list) }}
+{% macro asks_for_more_than_types() %}
+{%- set columns = model.columns.values() -%}
+{{ return(
+    config.get('sql_header') or config.get('unlogged') or model.constraints
+    or columns | selectattr('constraints') | list or columns | selectattr('quote') | list
+) }}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#
     A hook: settings of Postgres' planner for the one model that asks for them. Of a key or a
     condition that is made up of several columns Postgres knows nothing; it guesses, and where it
-    guesses too few rows or values a setting is the only hint it takes. The model says which guess.
+    guesses wrongly a setting is the only hint it takes. The model says which guess.
 #}
 {% macro planned_with(settings) %}
 {% if target.type == 'postgres' %}

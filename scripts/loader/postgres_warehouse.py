@@ -63,8 +63,12 @@ class PostgresWarehouse:
         return True
 
     def analyze(self) -> None:
-        """Count and sample what was written: the build comes sooner than autovacuum."""
-        self.execute(*(f"analyze raw.{table}" for table in sorted(self.grown)))
+        """Count and sample what was written: the build comes sooner than autovacuum.
+
+        What another load is writing to is left to that load, rather than waited for.
+        """
+        for table in sorted(self.grown):
+            self.execute(f"analyze (skip_locked) raw.{table}")
 
     def reads_own_table(self) -> bool:
         return loads.reads_own_table(self.query)

@@ -233,6 +233,16 @@ def test_postgres_knows_at_once_how_many_rows_were_loaded(postgres):
     assert set(counts) > counted
 
 
+def test_a_load_does_not_wait_to_count_what_another_one_writes(postgres):
+    run(postgres, LOG)
+    with transaction(postgres) as cursor:
+        # what a load holds meanwhile, and what counting a table needs
+        cursor.execute("lock table raw.billed_requests in share update exclusive mode")
+        out, errors = start(postgres, BILL).communicate(timeout=30)
+    assert "4 accepted" in out, errors
+    assert raw_counts(postgres) == BOTH
+
+
 def hold(path: str) -> subprocess.Popen:
     """Another process that has a DuckDB file open until its input ends."""
     process = subprocess.Popen(
