@@ -59,7 +59,9 @@ class Figure(NamedTuple):
 
 @click.command()
 @click.option("--sizes", default="1e6", show_default=True, help="Bill lines, such as 1e6,1e7.")
-@click.option("--repeats", default=3, show_default=True, help="Runs of each; one from 1e7 on.")
+@click.option(
+    "--repeats", default=3, show_default=True, help="Runs of each; from 1e7 on and on Spark one."
+)
 @click.option("--only", default="", help="Names of contestants, with commas; else all that fit.")
 @click.option(
     "--folder",
@@ -166,7 +168,9 @@ def run_size(
         data = _data(console, {one.data for one in contestants}, rows, scratch, seed)
         for run in range(runs):
             for contestant in contestants:
-                title = f"{contestant.title}, {rows:,} rows, run {run + 1} of {runs}"
+                if run >= (most := min(runs, contestant.most_runs or runs)):
+                    continue
+                title = f"{contestant.title}, {rows:,} rows, run {run + 1} of {most}"
                 with console.status(title):
                     for phase, figure in _run(contestant, data[contestant.data], scratch, look):
                         found[contestant.name, phase].append(figure)
@@ -176,7 +180,7 @@ def run_size(
             contestant=name,
             phase=phase,
             rows=rows,
-            runs=runs,
+            runs=len(figures),
             seconds=median(figure.seconds for figure in figures),
             cpu_seconds=_median_or_none([figure.cpu_seconds for figure in figures]),
             peak_bytes=max(figure.peak_bytes for figure in figures),

@@ -31,7 +31,7 @@ PACKAGES = (
     "pandas",
     "pyspark",
 )
-COLUMNS = ("contestant", "phase", "seconds", "CPU seconds", "peak memory")
+COLUMNS = ("contestant", "phase", "runs", "seconds", "CPU seconds", "peak memory")
 RATIO_COLUMNS = ("what", "ratio", "without start-up")
 
 NOISE = 0.2
@@ -148,7 +148,7 @@ def _figure_rows(figures: list[dict], rows: int) -> Iterator[tuple[str, ...]]:
             seconds += f" (scaled up from {lines:,} lines)"
         peak = f"{figure['peak_bytes'] / 1e9:,.2f} GB"
         cpu = "" if figure["cpu_seconds"] is None else f"{figure['cpu_seconds']:,.1f}"
-        yield titles[figure["contestant"]], figure["phase"], seconds, cpu, peak
+        yield titles[figure["contestant"]], figure["phase"], f"{figure['runs']}", seconds, cpu, peak
 
 
 def _ratio_row(ratio: Ratio) -> tuple[str, str, str]:
@@ -164,8 +164,8 @@ def _page(figures: list[dict], left_out: list[str]) -> Iterator[str]:
     yield (
         f"Written by `make bench SIZES={written}` on {datetime.now(UTC):%Y-%m-%d}, in one run. "
         "Every run of a contestant is a new process on the same files; seconds are wall time, CPU "
-        "seconds those of all cores (with Postgres also the server's), of each phase the median of "
-        f"{_runs(figures)}; memory is the highest of them."
+        "seconds those of all cores (with Postgres also the server's), both the median of the "
+        "runs; memory is the highest of them."
     )
     yield ""
     yield f"Machine: {_cpu()}, {os.cpu_count()} cores, {_memory()}, {platform.system()}."
@@ -231,15 +231,6 @@ def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator
     yield "|" + "---|" * len(header)
     for row in rows:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-
-
-def _runs(figures: list[dict]) -> str:
-    by_size = sorted({(f["rows"], f["runs"]) for f in figures})
-    counts = {runs for _, runs in by_size}
-    if len(counts) == 1:
-        [runs] = counts
-        return "one run" if runs == 1 else f"{runs} runs"
-    return ", ".join(f"{runs} at {rows:,}" for rows, runs in by_size) + " runs"
 
 
 def _cpu() -> str:

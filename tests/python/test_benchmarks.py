@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT, query
+from rich.console import Console
 
 import bench
 import registry
 import report
 from data import generate
 from measure import CommandFailed, measure
-from registry import CONTESTANTS, DATACOMPY_PYTHON, Contestant, Place
+from registry import CONTESTANTS, DATACOMPY_PYTHON, Contestant, Phase, Place
 
 ROWS = 2000
 # the others are the same commands on other data, and dbt takes its time
@@ -141,6 +142,19 @@ def test_the_data_has_every_situation(run, marts):
     assert sum(row[columns.index("duplicate_line_count")] for row in files) > 0
 
 
+def test_what_takes_minutes_is_not_repeated_as_often_as_the_rest(tmp_path):
+    def nothing(_place: Place) -> list[Phase]:
+        return [Phase("run", [sys.executable, "-c", "pass"])]
+
+    contestants = [
+        Contestant("quick", "quick", "nothing", nothing, data="tiny"),
+        Contestant("slow", "slow", "nothing", nothing, data="tiny", most_runs=1),
+        Contestant("several", "several", "nothing", nothing, data="tiny", most_runs=2),
+    ]
+    found = bench.run_size(Console(quiet=True), contestants, 10, 3, folder=tmp_path)
+    assert {one.contestant: one.runs for one in found} == {"quick": 3, "slow": 1, "several": 2}
+
+
 def test_the_report_is_well_formed(run):
     printed, page, figures = run
     assert "Ratios" in printed
@@ -154,7 +168,7 @@ def test_the_report_is_well_formed(run):
         is_sample = figure["contestant"].startswith("row_by_row") and figure["phase"] == "run"
         assert figure["cpu_seconds"] is None if is_sample else figure["cpu_seconds"] > 0
         assert figure["peak_bytes"] > 10_000_000
-        assert f"| {titles[figure['contestant']]} | {figure['phase']} |" in page
+        assert f"| {titles[figure['contestant']]} | {figure['phase']} | 1 |" in page
     for name in SHORT:
         [contestant] = [one for one in CONTESTANTS if one.name == name]
         assert contestant.does in page
