@@ -164,8 +164,9 @@ def _page(figures: list[dict], left_out: list[str]) -> Iterator[str]:
     yield (
         f"Written by `make bench SIZES={written}` on {datetime.now(UTC):%Y-%m-%d}, in one run. "
         "Every run of a contestant is a new process on the same files; seconds are wall time, CPU "
-        "seconds those of all cores (with Postgres also the server's), both the median of the "
-        "runs; memory is the highest of them."
+        "seconds those of all cores (also of Postgres' server and of a Spark cluster, but not of "
+        "Spark's driver, for which dbt does not wait), both the median of the runs; memory is the "
+        "highest of them."
     )
     yield ""
     yield f"Machine: {_cpu()}, {os.cpu_count()} cores, {_memory()}, {platform.system()}."
