@@ -168,7 +168,8 @@ def run_size(
         data = _data(console, {one.data for one in contestants}, rows, scratch, seed)
         for run in range(runs):
             for contestant in contestants:
-                if run >= (most := min(runs, contestant.most_runs or runs)):
+                most = min(runs, contestant.most_runs or runs)
+                if run >= most:
                     continue
                 title = f"{contestant.title}, {rows:,} rows, run {run + 1} of {most}"
                 with console.status(title):
