@@ -1,11 +1,22 @@
 -- One row per UTC day that is not among the changed ones, but has a row with a request
--- id of one of them: in the log, on a bill, or where the last build put them together.
--- A table, because behind it are the whole log and all bills. They are read twice
--- rather than through one CTE, which an engine would copy whole.
+-- id of one of them.
+-- A table, because behind it are the whole log and all bills.
 
 {{ config(materialized='table') }}
 
 with
+
+rows_with_ids as (
+
+    select * from {{ ref('int_rows_with_ids') }}
+
+),
+
+changed_ids as (
+
+    select * from {{ ref('int_request_ids_changed') }}
+
+),
 
 changed_days as (
 
@@ -13,58 +24,10 @@ changed_days as (
 
 ),
 
-past_calls as (
-
-    {{ kept_rows('reconciled_requests', {
-        'usage_id': dbt.type_string(),
-        'logged_at': 'timestamp',
-        'request_id': dbt.type_string(),
-        'billed_request_id': dbt.type_string(),
-    }) }}
-
-),
-
--- a call that is gone since may have left its bill behind
-changed_past_calls as (
-
-    select
-        past_calls.request_id,
-        past_calls.billed_request_id
-    from past_calls
-    inner join changed_days
-        on {{ day_key('cast(past_calls.logged_at as date)') }} = changed_days.usage_date
-    where
-        past_calls.usage_id is not null
-        and {{ within_days('past_calls.logged_at', 'int_days_changed') }}
-
-),
-
-changed_ids as (
-
-    select rows_with_ids.request_id
-    from {{ ref('int_rows_with_ids') }} as rows_with_ids
-    inner join changed_days
-        on rows_with_ids.usage_date = changed_days.usage_date
-    where {{ within_days('rows_with_ids.happened_at', 'int_days_changed') }}
-
-    union all
-
-    select request_id
-    from changed_past_calls
-    where request_id is not null
-
-    union all
-
-    select billed_request_id
-    from changed_past_calls
-    where billed_request_id is not null
-
-),
-
 linked as (
 
     select distinct rows_with_ids.usage_date
-    from {{ ref('int_rows_with_ids') }} as rows_with_ids
+    from rows_with_ids
     inner join changed_ids
         on rows_with_ids.request_id = changed_ids.request_id
     left join changed_days

@@ -2,8 +2,12 @@
 -- What changed days share is read anyway, as the days they link are made anew.
 -- A table, because calls and bill lines look themselves up in it, and it is small. All
 -- rows are read twice rather than through one CTE, which an engine would copy whole.
+-- How few ids the days that are read have Postgres does not know; it would sort all.
 
-{{ config(materialized='table') }}
+{{ config(
+    materialized='table',
+    pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}"
+) }}
 
 with
 
