@@ -3,7 +3,10 @@
 -- show it was loaded: the bill, or the one that should have it, and the log.
 -- Kept from build to build, as few of the rows are among them.
 
-{{ config(materialized='incremental') }}
+{{ config(
+    materialized='incremental',
+    meta={'unique_texts': ['reconciliation_key', 'usage_id', 'request_id']}
+) }}
 
 with
 

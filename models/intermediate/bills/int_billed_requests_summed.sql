@@ -4,8 +4,7 @@
 
 {{ config(
     materialized='table',
-    pre_hook="{{ text_compression(false) }}",
-    post_hook="{{ text_compression(true) }}"
+    meta={'unique_texts': ['request_id']}
 ) }}
 
 with

@@ -5,8 +5,7 @@
 
 {{ config(
     materialized='table',
-    pre_hook="{{ text_compression(false) }}",
-    post_hook="{{ text_compression(true) }}"
+    meta={'unique_texts': ['usage_id', 'request_id']}
 ) }}
 
 with

@@ -1,4 +1,7 @@
 -- One row per repeated log of a request that is billed, with the load that billed it.
+-- A table, because it is small and the calls and bills behind it are not.
+
+{{ config(materialized='table') }}
 
 with
 

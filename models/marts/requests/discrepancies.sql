@@ -1,6 +1,8 @@
 -- One row per reconciled request that somebody must look at; of calls that share the
 -- bill of a bucket, one row per bucket and reason.
 
+{{ config(meta={'unique_texts': ['reconciliation_key', 'usage_id', 'request_id']}) }}
+
 with
 
 discrepancies as (

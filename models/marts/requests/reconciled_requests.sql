@@ -6,7 +6,8 @@
 {{ config(
     materialized='incremental',
     pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}",
-    indexes=indexes_for(['usage_date'])
+    indexes=indexes_for(['usage_date']),
+    meta={'unique_texts': ['reconciliation_key', 'usage_id', 'request_id']}
 ) }}
 
 with

@@ -5,7 +5,8 @@
 {{ config(
     materialized='incremental',
     unique_key='cast(created_at as date)',
-    indexes=indexes_for(['(cast(created_at as date))'])
+    indexes=indexes_for(['(cast(created_at as date))']),
+    meta={'unique_texts': ['id', 'openai_request_id']}
 ) }}
 
 with
