@@ -5,14 +5,17 @@
 {% macro get_incremental_replaced_days_sql(arguments) %}
     {%- set rebuilt_days = existing_relation('int_days_to_rebuild') -%}
     {%- set columns = arguments.dest_columns | map(attribute='quoted') | join(', ') -%}
+    {%- set is_whole = run_query(
+        "select 1 from " ~ rebuilt_days ~ " where is_whole_build limit 1"
+    ).rows | length > 0 %}
     delete from {{ arguments.target_relation }}
+    {%- if not is_whole %}
     where
-        {{ day_key(arguments.unique_key) }} in (
+        {{ within_days(arguments.unique_key, 'int_days_to_rebuild') }}
+        and {{ day_key(arguments.unique_key) }} in (
             select usage_date from {{ rebuilt_days }}
         )
-        or exists (
-            select 1 from {{ rebuilt_days }} where is_whole_build
-        );
+    {%- endif %};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }} from {{ arguments.temp_relation }}

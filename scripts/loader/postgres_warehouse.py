@@ -14,6 +14,10 @@ from loader.errors import WarehouseFailed, one_line
 from loader.parse import Staged
 from loader.sql import literal, raw_columns
 
+TIMES = {"billed_requests": "billed_at", "token_usage": "created_at"}
+"""What tells a build where the rows of a month lie: an index of block ranges, which is small, and
+enough for rows that come month by month. Blocks that Postgres has not looked at yet are the newest,
+and a build reads those anyway."""
 INGESTED_ROWS = 150
 """rows sent to Postgres at a time: few enough that the server works while we encode the next"""
 
@@ -118,8 +122,14 @@ def opened(settings: dict[str, Any]) -> Iterator[PostgresWarehouse]:
     try:
         warehouse = PostgresWarehouse(connection)
         if missing := loads.missing_tables(warehouse.query):
+            indexes = [
+                f"create index if not exists {table}_{time} on raw.{table} "
+                f"using brin ({time}) with (autosummarize = on)"
+                for table, time in TIMES.items()
+                if any(f"raw.{table} " in statement for statement in missing)
+            ]
             # two loaders at once would both create the schema, and one of them fail
-            warehouse.execute("select pg_advisory_xact_lock(hashtext('raw'))", *missing)
+            warehouse.execute("select pg_advisory_xact_lock(hashtext('raw'))", *missing, *indexes)
         yield warehouse
         warehouse.analyze()
     except dbapi.Error as error:

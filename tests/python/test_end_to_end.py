@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -328,6 +329,47 @@ def test_postgres_has_counted_and_sampled_every_table_as_soon_as_it_is_made(buil
     assert [name for name, is_analyzed in analyzed.items() if not is_analyzed] == []
     # of an empty one nothing can be known
     assert [name for name, _, is_known, rows in tables if rows and not is_known] == []
+
+
+def test_duckdb_stores_ids_as_they_are_and_all_else_compressed(built):
+    """A dictionary of ids takes longer to look for than all else of a table takes to write."""
+    tables = query(
+        built["duckdb"],
+        "select schema_name || '.' || table_name, sql from duckdb_tables() "
+        "where sql like '%USING COMPRESSION%'",
+    )
+    as_they_are = {
+        table: re.findall(r"(\w+) VARCHAR USING COMPRESSION Uncompressed", sql)
+        for table, sql in tables
+    }
+    keys = ["reconciliation_key", "usage_id", "request_id"]
+    assert as_they_are == {
+        "raw.billed_requests": ["request_id"],
+        "raw.token_usage": ["id", "openai_request_id"],
+        "reconciliation.discrepancies": keys,
+        "reconciliation.reconciled_requests": keys,
+        "reconciliation.token_usage_reconciled": ["id", "openai_request_id"],
+        "reconciliation_staging.int_billed_requests_summed": ["request_id"],
+        "reconciliation_staging.int_calls_priced": ["usage_id", "request_id"],
+        "reconciliation_staging.int_discrepancies_listed": keys,
+    }
+
+
+@pytest.mark.parametrize("target", ["duckdb", "postgres"])
+def test_columns_stand_in_the_order_of_the_contract(built, target):
+    """Who reads a mart by position, or copies it, relies on it."""
+    manifest = json.loads((TARGET_FOLDER / "manifest.json").read_text())
+    contracts = {
+        node["name"]: list(node["columns"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["name"] in MARTS
+    }
+    found = query(
+        built[target],
+        "select table_name, column_name from information_schema.columns "
+        "where table_schema = 'reconciliation' order by table_name, ordinal_position",
+    )
+    assert {mart: [name for table, name in found if table == mart] for mart in MARTS} == contracts
 
 
 @pytest.fixture(scope="module")

@@ -233,6 +233,20 @@ def test_postgres_knows_at_once_how_many_rows_were_loaded(postgres):
     assert set(counts) > counted
 
 
+def test_postgres_finds_the_rows_of_a_month_by_their_time(postgres):
+    """Else a build of one more month reads every month that was loaded before."""
+    run(postgres, BILL, LOG)
+    found = query(
+        postgres,
+        "select tablename, substring(indexdef from 'USING .*') from pg_indexes "
+        "where schemaname = 'raw' and indexdef ~ 'brin'",
+    )
+    assert dict(found) == {
+        "billed_requests": "USING brin (billed_at) WITH (autosummarize='on')",
+        "token_usage": "USING brin (created_at) WITH (autosummarize='on')",
+    }
+
+
 def test_a_load_does_not_wait_to_count_what_another_one_writes(postgres):
     run(postgres, LOG)
     with transaction(postgres) as cursor:

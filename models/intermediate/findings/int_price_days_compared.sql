@@ -1,12 +1,14 @@
 -- One row per bill grain, model, UTC day, token class (`all` for requests), service
 -- tier, region and context tier: whether every amount is the list price of its tokens.
 -- A table, because it is small and each step of the way to a price looks itself up.
--- Postgres expects a handful of amounts, and would join each to all tiers of its model
--- before it looks at the tier, and then sort them.
+-- Postgres expects a handful of amounts, and would compare each with every day and with
+-- all tiers of its model before it looks at the tier, and then sort them.
 
 {{ config(
     materialized='table',
-    pre_hook="{{ planned_with({'join_collapse_limit': 1, 'enable_sort': 'off'}) }}"
+    pre_hook="{{ planned_with({
+        'join_collapse_limit': 1, 'enable_nestloop': 'off', 'enable_sort': 'off'
+    }) }}"
 ) }}
 
 with
