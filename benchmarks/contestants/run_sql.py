@@ -26,7 +26,7 @@ def main() -> None:
 def run_duckdb(path: str, sql: str) -> None:
     import duckdb
 
-    # as many threads, and as much of everything else, as the project's profile
+    # as many threads as in the project's profile; all else as DuckDB has it
     with duckdb.connect(path, config={"threads": 2}) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(sql)
