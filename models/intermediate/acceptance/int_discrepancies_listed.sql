@@ -71,9 +71,10 @@ timed as (
                 days_covered.last_loaded_at
             )
         ) as first_seen_at
-    from single_and_summed as discrepancies
-    left join calls
-        on discrepancies.usage_id = calls.usage_id
+    -- the few rows are the right side, which a join holds in memory
+    from calls
+    right join single_and_summed as discrepancies  -- noqa: CV08
+        on calls.usage_id = discrepancies.usage_id
     left join files
         on calls.file_id = files.file_id
     left join days_covered

@@ -24,6 +24,12 @@ keyed as (
                 then cast(matched_by_time.load_number as {{ dbt.type_string() }})
             when billed_requests.is_first_issuer then billed_requests.request_id
         end as match_text,
+        case
+            when
+                matched_by_time.usage_id is not null
+                or not billed_requests.is_first_issuer
+                then billed_requests.request_id
+        end as other_request_id,
         coalesce(matched_by_time.line_number, 0) as match_number
     from billed_requests
     left join matched_by_time

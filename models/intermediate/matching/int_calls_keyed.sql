@@ -25,6 +25,10 @@ keyed as (
                 then cast(matched_by_time.load_number as {{ dbt.type_string() }})
             when not calls.is_duplicate_log then calls.request_id
         end as match_text,
+        case
+            when matched_by_time.usage_id is not null or calls.is_duplicate_log
+                then calls.request_id
+        end as other_request_id,
         coalesce(matched_by_time.line_number, 0) as match_number
     from calls
     left join matched_by_time

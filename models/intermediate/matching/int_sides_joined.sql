@@ -28,23 +28,19 @@ joined as (
             else 'timestamp_model'
         end as match_method,
 
-        -- ids
-        case
-            when calls.usage_id is not null then 'usage:' || calls.usage_id
-            when billed_requests.request_id is not null
-                then
-                    'bill:'
-                    || billed_requests.issuer
-                    || ':'
-                    || billed_requests.request_id
-            else billed_requests.line_key
-        end as reconciliation_key,
+        -- ids; the key is the request id where its number is 0
         calls.usage_id,
-        coalesce(calls.request_id, billed_requests.request_id) as request_id,
-        case
-            when calls.request_id <> billed_requests.request_id
-                then billed_requests.request_id
-        end as billed_request_id,
+        coalesce(
+            calls.other_request_id,
+            case when calls.match_number = 0 then calls.match_text end
+        ) as logged_request_id,
+        coalesce(
+            billed_requests.other_request_id,
+            case
+                when billed_requests.match_number = 0 then billed_requests.match_text
+            end
+        ) as id_on_bill,
+        billed_requests.line_key,
         billed_requests.issuer,
         billed_requests.load_number,
         coalesce(calls.project_id, {{ project_key('null') }}) as project_id,
@@ -76,11 +72,8 @@ joined as (
         billed_requests.is_priced_from_list,
         billed_requests.is_amount_known,
 
-        -- what the list price is taken of: what is billed, else what is logged
-        case
-            when billed_requests.line_number is null then calls.price_model_name
-            else billed_requests.price_model_name
-        end as price_model_name,
+        -- what the list price is taken of; what is not billed has its price already
+        billed_requests.price_model_name,
         coalesce(billed_requests.billed_at, calls.logged_at) as priced_at,
         coalesce(
             billed_requests.input_tokens, billed_requests.output_tokens
@@ -95,6 +88,22 @@ joined as (
             calls.match_text = billed_requests.match_text
             and calls.match_number = billed_requests.match_number
 
+),
+
+identified as (
+
+    select
+        *,
+        case
+            when is_logged then 'usage:' || usage_id
+            when id_on_bill is not null then 'bill:' || issuer || ':' || id_on_bill
+            else line_key
+        end as reconciliation_key,
+        coalesce(logged_request_id, id_on_bill) as request_id,
+        case when logged_request_id <> id_on_bill then id_on_bill end
+            as billed_request_id
+    from joined
+
 )
 
-select * from joined
+select * from identified

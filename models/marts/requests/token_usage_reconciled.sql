@@ -25,7 +25,11 @@ token_usage as (
 
 reconciled as (
 
-    select reconciled_requests.*
+    select
+        reconciled_requests.usage_id,
+        reconciled_requests.billed_usd,
+        reconciled_requests.reconciled_at,
+        reconciled_requests.status_reason
     from {{ ref('reconciled_requests') }} as reconciled_requests
     inner join {{ ref('int_days_to_rebuild') }} as rebuilt_days
         on
@@ -70,7 +74,7 @@ final as (
         cast(reconciled.billed_usd * 100 as decimal(30, 18)) as actual_cost_cents,
         case when reconciled.billed_usd is not null then reconciled.reconciled_at end
             as reconciled_at,
-        reconciled.reconciliation_status,
+        {{ status_of_reason('reconciled.status_reason') }} as reconciliation_status,
         reconciled.status_reason
     from token_usage
     inner join reconciled
