@@ -7,6 +7,7 @@ mart is compared, row by row and column by column, with that of `dbt build --ful
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -388,6 +389,39 @@ def test_changes_in_the_application_s_own_table_are_seen(
     build(warehouse, target_path)
     assert 0 < len(rebuilt_days(warehouse)) < len(known_days(warehouse))
     assert_as_rebuilt(warehouse, target_path)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_many_passes_leave_what_one_leaves(kind, duckdb_file, tmp_path, target_path, reference):
+    """Of pairs on both sides of a border, of weeks apart, without a time."""
+    load(duckdb_file, WORLDS[kind](9, tmp_path, reference))
+    pairs = query(
+        duckdb_file,
+        "select min(calls.id) from raw.token_usage as calls "
+        "inner join raw.billed_requests as bills on calls.openai_request_id = bills.request_id "
+        "group by calls.created_at order by calls.created_at limit 3",
+    )
+    for (id_,) in pairs:
+        query(duckdb_file, f"update raw.token_usage set created_at = null where id = '{id_}'")
+    build(duckdb_file, target_path)
+    assert len(passes(target_path)) == 1
+
+    days = query(
+        duckdb_file,
+        "select count(distinct usage_date) from (select usage_date from "
+        "reconciliation_staging.int_calls_counted union all select billed_date from "
+        "reconciliation_staging.int_bill_lines_counted)",
+    )
+    assert_as_rebuilt(duckdb_file, target_path, "--vars", "{rows_per_pass: 1}")
+    assert len(passes(target_path)) == days[0][0] > 1
+    assert_as_rebuilt(duckdb_file, target_path, "--vars", "{rows_per_pass: 30}")
+    assert 1 < len(passes(target_path)) < days[0][0]
+
+
+def passes(folder: Path) -> list[str]:
+    """The inserts by which the last build filled reconciled_requests."""
+    [made] = folder.glob("target/run/**/reconciled_requests.sql")
+    return re.findall(r"insert into .*", made.read_text())
 
 
 def test_what_lies_near_the_days_of_a_table_is_told_by_month(

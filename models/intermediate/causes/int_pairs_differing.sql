@@ -5,6 +5,7 @@
 
 {{ config(
     materialized='table',
+    meta={'is_made_in_passes': true},
     pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}"
 ) }}
 
@@ -18,12 +19,13 @@ calls as (
         case when is_provider_call then logged_usd else coalesce(logged_usd, 0) end
             as counted_usd
     from {{ ref('int_calls_keyed') }}
+    where {{ in_pass('usage_date') }}
 
 ),
 
 billed_requests as (
 
-    select * from {{ ref('int_billed_requests_keyed') }}
+    {{ billed_requests_in_pass() }}
 
 ),
 

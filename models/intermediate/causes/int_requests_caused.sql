@@ -10,6 +10,7 @@ rows_of_both_grains as (
     union all
 
     select * from {{ ref('int_charges_judged') }}
+    where {{ in_pass('usage_date') }}
 
 ),
 

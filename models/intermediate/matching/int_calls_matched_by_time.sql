@@ -36,6 +36,7 @@ matched as (
 
     select
         calls.usage_id,
+        cast(calls.happened_at as date) as usage_date,
         billed_requests.load_number,
         billed_requests.line_number
     from chosen as calls

@@ -14,7 +14,7 @@ billed_kinds as (
         model,
         input_tokens,
         output_tokens
-    from {{ ref('int_leftovers') }}
+    from {{ ref('int_ids_joined') }}
     where side = 'bill'
 
 ),
@@ -31,13 +31,13 @@ instants as (
         max(leftovers.usage_id) as usage_id,
         max(leftovers.load_number) as load_number,
         max(leftovers.line_number) as line_number
-    from {{ ref('int_leftovers') }} as leftovers
+    from {{ ref('int_ids_joined') }} as leftovers
     inner join billed_kinds
         on
             leftovers.model = billed_kinds.model
             and leftovers.input_tokens = billed_kinds.input_tokens
             and leftovers.output_tokens = billed_kinds.output_tokens
-    where leftovers.happened_at is not null
+    where leftovers.happened_at is not null and leftovers.side <> 'both'
     group by 1, 2, 3, 4, 5
 
 ),

@@ -5,12 +5,13 @@ with
 calls as (
 
     select * from {{ ref('int_calls_keyed') }}
+    where {{ in_pass('usage_date') }}
 
 ),
 
 billed_requests as (
 
-    select * from {{ ref('int_billed_requests_keyed') }}
+    {{ billed_requests_in_pass() }}
 
 ),
 

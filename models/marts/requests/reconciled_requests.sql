@@ -7,7 +7,10 @@
     materialized='incremental',
     pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}",
     indexes=indexes_for(['usage_date']),
-    meta={'unique_texts': ['reconciliation_key', 'usage_id', 'request_id']}
+    meta={
+        'unique_texts': ['reconciliation_key', 'usage_id', 'request_id'],
+        'is_made_in_passes': true,
+    }
 ) }}
 
 with

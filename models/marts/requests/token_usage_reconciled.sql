@@ -6,7 +6,7 @@
     materialized='incremental',
     unique_key='cast(created_at as date)',
     indexes=indexes_for(['(cast(created_at as date))']),
-    meta={'unique_texts': ['id', 'openai_request_id']}
+    meta={'unique_texts': ['id', 'openai_request_id'], 'is_made_in_passes': true}
 ) }}
 
 with
@@ -19,7 +19,9 @@ token_usage as (
         on
             {{ day_key('cast(token_usage.created_at as date)') }}
             = rebuilt_days.usage_date
-    where {{ within_days('token_usage.created_at', 'int_days_to_rebuild') }}
+    where
+        {{ within_days('token_usage.created_at', 'int_days_to_rebuild') }}
+        and {{ in_pass('token_usage.created_at', 'timestamp') }}
 
 ),
 
@@ -38,6 +40,7 @@ reconciled as (
     where
         reconciled_requests.usage_id is not null
         and {{ within_days('reconciled_requests.logged_at', 'int_days_to_rebuild') }}
+        and {{ in_pass('reconciled_requests.logged_at', 'timestamp') }}
 
 ),
 

@@ -1,4 +1,5 @@
--- One row per logged call and per billed request that no common id explains.
+-- One row per logged call and per billed request that no common id explains, and per
+-- pair that one joins across UTC days.
 -- A table, because it is read twice, and small beside the calls and bills behind it.
 
 {{ config(materialized='table') }}
@@ -22,11 +23,16 @@ billed_requests as (
 
 ),
 
-leftovers as (
+joined as (
 
     select
-        case when calls.usage_id is null then 'bill' else 'log' end as side,
+        case
+            when calls.usage_id is null then 'bill'
+            when billed_requests.line_number is null then 'log'
+            else 'both'
+        end as side,
         calls.usage_id,
+        calls.usage_date,
         billed_requests.load_number,
         billed_requests.line_number,
         coalesce(calls.model, billed_requests.model) as model,
@@ -39,7 +45,11 @@ leftovers as (
     where
         calls.usage_id is null
         or (billed_requests.line_number is null and calls.is_provider_call)
+        or (
+            billed_requests.line_number is not null
+            and calls.usage_date is distinct from billed_requests.billed_date
+        )
 
 )
 
-select * from leftovers
+select * from joined

@@ -1,14 +1,19 @@
 {#
-    DuckDB looks for a dictionary in every column of text, which takes longer than to write it and
-    finds none where each row has a value of its own. A model names these columns in its meta, as
-    `unique_texts`: they are written as they are, all others as DuckDB thinks best. How a column is
-    stored can only be said where its table is made column by column, not from a query.
+    How a table is made on DuckDB is said by its model's meta:
+
+    unique_texts: columns in which each row has a text of its own. DuckDB looks for a dictionary in
+    every column of text, which takes longer than to write it. These are written as they are, all
+    others as DuckDB thinks best; that can only be said where a table is made column by column.
+
+    is_made_in_passes: whether it is filled a span of days at a time (macros/passes.sql).
 #}
 {% macro duckdb__create_table_as(
     temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none
 ) -%}
-{%- set unique_texts = config.get('meta', {}).get('unique_texts', []) -%}
-{%- if temporary or not unique_texts -%}
+{%- set meta = {} if temporary else config.get('meta', {}) -%}
+{%- set unique_texts = meta.get('unique_texts', []) -%}
+{%- set passes = later_passes() if meta.get('is_made_in_passes') else [] -%}
+{%- if not unique_texts and not passes -%}
 {{ dbt.duckdb__create_table_as(
     temporary, relation, compiled_code, language, partitioned_by, sorted_by
 ) }}
@@ -29,9 +34,12 @@ create table {{ relation }} (
     {{- ',' if not loop.last }}
     {%- endfor %}
 );
+{% set insert -%}
 insert into {{ relation }}
 select {{ names | join(', ') }} from (
     {{ compiled_code }}
-) as uncompressed
+) as made
+{%- endset -%}
+{{ inserted_in_passes(insert, passes) if passes else insert }}
 {%- endif -%}
 {%- endmacro %}
