@@ -62,19 +62,39 @@ select keyed.*
 
 {# The days on which a pass begins, but for the first pass, which begins with the first day. #}
 {% macro later_passes() %}
-    {%- set counted = run_query(
-        "with counted as ("
-        ~ "select usage_date, call_count as row_count from " ~ existing_relation('int_calls_counted')
-        ~ " union all select billed_date, line_count from "
-        ~ existing_relation('int_bill_lines_counted')
-        ~ "), summed as ("
-        ~ "select counted.usage_date, sum(sum(counted.row_count)) over (order by counted.usage_date)"
-        ~ " as rows_so_far from counted inner join " ~ existing_relation('int_days_to_rebuild')
-        ~ " as days on counted.usage_date = days.usage_date group by 1) "
-        ~ "select cast(min(usage_date) as varchar) from summed group by floor(rows_so_far / "
-        ~ var('rows_per_pass') ~ ") order by 1"
-    ) -%}
-    {{ return(counted.columns[0].values()[1:] | list) }}
+    {%- set begins_of_passes %}
+    with
+
+    counted as (
+
+        select usage_date, call_count as row_count
+        from {{ existing_relation('int_calls_counted') }}
+
+        union all
+
+        select billed_date as usage_date, line_count as row_count
+        from {{ existing_relation('int_bill_lines_counted') }}
+
+    ),
+
+    summed as (
+
+        select
+            counted.usage_date,
+            sum(sum(counted.row_count)) over (order by counted.usage_date) as rows_so_far
+        from counted
+        inner join {{ existing_relation('int_days_to_rebuild') }} as rebuilt_days
+            on counted.usage_date = rebuilt_days.usage_date
+        group by 1
+
+    )
+
+    select cast(min(usage_date) as varchar) as begins_on
+    from summed
+    group by floor(rows_so_far / {{ var('rows_per_pass') }})
+    order by 1
+    {%- endset -%}
+    {{ return(run_query(begins_of_passes).columns[0].values()[1:] | list) }}
 {% endmacro %}
 
 {# An insert into a table for each pass. #}
