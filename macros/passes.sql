@@ -1,8 +1,8 @@
 {#
-    On DuckDB a model with the meta `is_made_in_passes` is filled by as many inserts as keep each
-    to the variable rows_per_pass: a join of more rows than memory holds is written to the disk and
-    read again, which takes longer than all else. A pass is a span of UTC days; what has no date
-    belongs to the first. Between passes the model's SQL only differs by two variables of the
+    On DuckDB a model with the meta `is_made_in_passes` is filled by inserts of about as many rows
+    as the variable rows_per_pass says: a join of more than memory holds is written to the disk and
+    read again, which takes longer than all else. A pass is a span of whole UTC days, one at least;
+    what has no date belongs to the first. Between passes the model's SQL only differs by two variables of the
     session, which in_pass reads where the rows come from.
 #}
 {% macro in_pass(moment, type='date') -%}
