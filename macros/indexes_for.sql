@@ -1,7 +1,11 @@
 {#
-    An index on the columns where the engine finds days by it. DuckDB keeps the least and the
-    greatest value of every block of rows, and would only hold an index in memory.
+    An index for each of the lists of columns by which the engine finds days. DuckDB keeps the least
+    and the greatest value of every block of rows, and would only hold an index in memory.
 #}
-{% macro indexes_for(columns) %}
-    {{ return([{'columns': columns}] if target.type == 'postgres' else []) }}
+{% macro indexes_for() %}
+    {%- set indexes = [] -%}
+    {%- for columns in varargs if target.type == 'postgres' -%}
+        {%- do indexes.append({'columns': columns}) -%}
+    {%- endfor -%}
+    {{ return(indexes) }}
 {% endmacro %}

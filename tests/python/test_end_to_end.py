@@ -48,6 +48,18 @@ MARTS = {
     "drift_findings": "usage_date, model",
     "price_findings": "model, token_class, service_tier, first_date, listed_price_per_1m",
 }
+KEPT = {
+    "reconciled_requests",
+    "token_usage_reconciled",
+    "int_calls_summed_by_day",
+    "int_causes_summed_by_day",
+    "int_discrepancies_listed",
+    "int_lines_summed_by_file",
+    "int_price_days_judged",
+    "int_requests_summed_by_day",
+    "int_requests_summed_by_result",
+}
+"""tables of which a build replaces some days"""
 LINES_TEST = "assert_loaded_lines_are_in_the_raw_tables"
 CLOCK = ("loaded_at", "reconciled_at", "first_seen_at")
 DIGIT = Decimal("1e-18")
@@ -329,6 +341,36 @@ def test_postgres_has_counted_and_sampled_every_table_as_soon_as_it_is_made(buil
     assert [name for name, is_analyzed in analyzed.items() if not is_analyzed] == []
     # of an empty one nothing can be known
     assert [name for name, _, is_known, rows in tables if rows and not is_known] == []
+
+
+def test_postgres_vacuums_by_itself_what_is_kept_and_nothing_else(built):
+    """What the next build makes anew has nothing to clear away, and its build would wait."""
+    options = dict(
+        query(
+            built["postgres"],
+            "select relname, coalesce(cast(reloptions as text), '') from pg_class "
+            "where relkind = 'r' and relnamespace in (select oid from pg_namespace "
+            "where nspname in ('reconciliation', 'reconciliation_staging'))",
+        )
+    )
+    left_alone = {name for name, option in options.items() if "autovacuum_enabled=false" in option}
+    assert left_alone > {"discrepancies", "monthly_close", "int_calls_priced", "int_days_built"}
+    seeds = {path.stem for path in (ROOT / "seeds").glob("*.csv")}
+    assert options.keys() - left_alone == KEPT | seeds
+
+
+def test_postgres_finds_the_days_of_a_kept_row_by_an_index(built):
+    """A month's build would else read the rows of all months."""
+    indexes = query(
+        built["postgres"],
+        "select tablename || ' ' || substring(indexdef from '[(].*') from pg_indexes "
+        "where schemaname = 'reconciliation' order by 1",
+    )
+    assert [index for [index] in indexes] == [
+        "reconciled_requests (logged_at)",
+        "reconciled_requests (usage_date)",
+        "token_usage_reconciled (((created_at)::date))",
+    ]
 
 
 def test_duckdb_stores_ids_as_they_are_and_all_else_compressed(built):

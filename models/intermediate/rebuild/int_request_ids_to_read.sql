@@ -1,7 +1,8 @@
 -- One row per request id of a day that this build reads and other day that has it too.
 -- What changed days share is read anyway, as the days they link are made anew.
--- A table, because calls and bill lines look themselves up in it, and it is small. All
--- rows are read twice rather than through one CTE, which an engine would copy whole.
+-- A table, because calls and bill lines look themselves up in it, and it is small. Rows
+-- and days are read twice rather than through one CTE, which DuckDB would copy whole and
+-- behind which Postgres uses one process only.
 -- How few ids the days that are read have Postgres does not know; it would sort all.
 
 {{ config(
@@ -10,12 +11,6 @@
 ) }}
 
 with
-
-read_days as (
-
-    select * from {{ ref('int_days_to_read') }}
-
-),
 
 changed_days as (
 
@@ -27,7 +22,7 @@ unchanged_ids as (
 
     select rows_with_ids.request_id
     from {{ ref('int_rows_with_ids') }} as rows_with_ids
-    inner join read_days
+    inner join {{ ref('int_days_to_read') }} as read_days
         on rows_with_ids.usage_date = read_days.usage_date
     left join changed_days
         on rows_with_ids.usage_date = changed_days.usage_date
@@ -45,7 +40,7 @@ shared as (
     from {{ ref('int_rows_with_ids') }} as rows_with_ids
     inner join unchanged_ids
         on rows_with_ids.request_id = unchanged_ids.request_id
-    left join read_days
+    left join {{ ref('int_days_to_read') }} as read_days
         on rows_with_ids.usage_date = read_days.usage_date
     where read_days.usage_date is null
 

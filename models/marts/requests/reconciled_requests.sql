@@ -6,7 +6,7 @@
 {{ config(
     materialized='incremental',
     pre_hook="{{ planned_with({'enable_mergejoin': 'off'}) }}",
-    indexes=indexes_for(['usage_date']),
+    indexes=indexes_for(['usage_date'], ['logged_at']),
     meta={
         'unique_texts': ['reconciliation_key', 'usage_id', 'request_id'],
         'is_made_in_passes': true,
