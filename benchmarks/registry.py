@@ -333,7 +333,7 @@ CONTESTANTS = [
     Contestant(
         "month_postgres",
         "a thirteenth month on Postgres",
-        f"{THIRTEEN} Before it all tables are vacuumed, as autovacuum does within a month.",
+        f"{THIRTEEN} In between all tables are vacuumed, as autovacuum does within a month.",
         thirteenth_month("postgres"),
         needs_server=True,
         data="thirteen",
