@@ -1,8 +1,8 @@
 -- One row per request id of a day that this build reads and other day that has it too.
 -- What changed days share is read anyway, as the days they link are made anew.
--- A table, because calls and bill lines look themselves up in it, and it is small. Rows
--- and days are read twice rather than through one CTE, which DuckDB would copy whole and
--- behind which Postgres uses one process only.
+-- A table, because calls and bill lines look themselves up in it, and it is small.
+-- Rows and days are read twice rather than through one CTE, which DuckDB would copy
+-- whole and behind which Postgres uses one process only.
 -- How few ids the days that are read have Postgres does not know; it would sort all.
 
 {{ config(
