@@ -373,6 +373,20 @@ def test_postgres_finds_the_days_of_a_kept_row_by_an_index(built):
     ]
 
 
+def test_both_grains_of_reconciled_requests_have_the_same_types(built):
+    """Where one column differs, Postgres does not share out what is computed of their union."""
+    types = {
+        name: query(
+            built["postgres"],
+            "select column_name, data_type from information_schema.columns "
+            f"where table_name = '{name}' order by ordinal_position",
+        )
+        for name in ("int_requests_judged", "int_charges_judged")
+    }
+    assert types["int_requests_judged"] == types["int_charges_judged"]
+    assert ("request_count", "bigint") in types["int_requests_judged"]
+
+
 def test_duckdb_stores_ids_as_they_are_and_all_else_compressed(built):
     """A dictionary of ids takes longer to look for than all else of a table takes to write."""
     tables = query(

@@ -14,14 +14,11 @@ to_look_at as (
 
     select * from {{ ref('int_requests_rebuilt') }}
     where
-        reconciliation_status in ('discrepancy', 'not_found')
-        or status_reason in ('missing_from_bill', 'no_price')
-
-),
-
-bucket_calls as (
-
-    select * from {{ ref('int_bucket_discrepancies_summed') }}
+        match_method is distinct from 'bucket'
+        and (
+            reconciliation_status in ('discrepancy', 'not_found')
+            or status_reason in ('missing_from_bill', 'no_price')
+        )
 
 ),
 
@@ -43,46 +40,47 @@ days_covered as (
 
 ),
 
-single_and_summed as (
-
-    select * from to_look_at
-    where match_method is distinct from 'bucket'
-
-    union all
-
-    select * from bucket_calls
-
-),
-
 timed as (
 
     select
-        discrepancies.*,
+        to_look_at.*,
         -- null is before everything
         greatest(
             coalesce(
-                discrepancies.reconciled_at,
+                to_look_at.reconciled_at,
                 days_covered.last_loaded_at,
                 files.loaded_at
             ),
             coalesce(
                 files.loaded_at,
-                discrepancies.reconciled_at,
+                to_look_at.reconciled_at,
                 days_covered.last_loaded_at
             )
         ) as first_seen_at
     -- the few rows are the right side, which a join holds in memory
     from calls
-    right join single_and_summed as discrepancies  -- noqa: CV08
-        on calls.usage_id = discrepancies.usage_id
+    right join to_look_at on calls.usage_id = to_look_at.usage_id  -- noqa: CV08
     left join files
         on calls.file_id = files.file_id
     left join days_covered
         on
-            discrepancies.usage_date = days_covered.usage_date
-            and discrepancies.project_id = days_covered.project_id
-            and discrepancies.status_reason = 'missing_from_bill'
+            to_look_at.usage_date = days_covered.usage_date
+            and to_look_at.project_id = days_covered.project_id
+            and to_look_at.status_reason = 'missing_from_bill'
+
+),
+
+single_and_summed as (
+
+    select * from timed
+
+    union all
+
+    select
+        *,
+        reconciled_at as first_seen_at
+    from {{ ref('int_bucket_discrepancies_summed') }}
 
 )
 
-select * from timed
+select * from single_and_summed

@@ -3,6 +3,7 @@
 
 with
 
+-- of the same types: else one process of Postgres would compute all that is above
 rows_of_both_grains as (
 
     select * from {{ ref('int_requests_judged') }}

@@ -1,15 +1,10 @@
 -- One row per issuer, UTC day, project and model of the request-level bills.
--- Kept from build to build, as it is small and the bills are not.
+-- Kept from build to build, as it is small and the bills are not. They are read twice
+-- rather than through one CTE, which an engine would copy whole.
 
 {{ config(materialized='incremental') }}
 
 with
-
-billed_requests as (
-
-    select * from {{ ref('int_billed_requests_keyed') }}
-
-),
 
 calls as (
 
@@ -28,7 +23,7 @@ placed as (
         load_number,
         billed_usd,
         listed_usd
-    from billed_requests
+    from {{ ref('int_billed_requests_keyed') }}
     where billed_date is not null and not {{ var('reconcile_by_project') }}
 
     union all
@@ -41,7 +36,7 @@ placed as (
         billed_requests.load_number,
         billed_requests.billed_usd,
         billed_requests.listed_usd
-    from billed_requests
+    from {{ ref('int_billed_requests_keyed') }} as billed_requests
     left join calls
         on
             billed_requests.match_text = calls.match_text

@@ -68,6 +68,7 @@ priced as (
             and amounts.usage_date < listed.valid_to
             and amounts.context_tokens >= listed.min_input_tokens
             and amounts.context_tokens < listed.next_min_input_tokens
+    {{ computed_once() }}
 
 ),
 
@@ -79,6 +80,7 @@ compared as (
         deviation_usd > 0 and deviation_usd <= context_usd as is_within_context_tiers,
         cast(billed_usd as {{ type_double() }}) as rough_usd
     from priced
+    {{ computed_once() }}
 
 ),
 

@@ -62,7 +62,7 @@ judged as (
         billed_model,
         model,
         project_id,
-        1 as request_count,
+        cast(1 as bigint) as request_count,
 
         -- tokens
         logged_input_tokens,
