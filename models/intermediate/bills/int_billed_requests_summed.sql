@@ -26,6 +26,7 @@ single_lines as (
         end as line_key,
         is_first_issuer,
         billed_at,
+        cast(billed_at as date) as billed_date,
         billed_model,
         model,
         price_model_name,
@@ -39,10 +40,13 @@ single_lines as (
         case when not is_refund then output_tokens end as output_tokens,
         case when not is_refund then reasoning_tokens end as reasoning_tokens,
         amount_usd as billed_usd,
-        fee_usd,
+        cast(fee_usd as decimal(30, 18)) as fee_usd,
+        -- what of it no line states
         case when stated_usd is null then amount_usd end as listed_usd,
+        -- money that was given back: what is left is no price of the tokens
         coalesce(amount_usd < 0, false) as is_credited,
-        1 as line_count,
+        -- lines that count its tokens
+        cast(1 as decimal(9, 0)) as line_count,
         stated_usd is null as is_priced_from_list,
         amount_usd is not null as is_amount_known
     from {{ ref('int_bill_lines_priced') }}
@@ -79,23 +83,30 @@ summed_lines as (
         cast(null as {{ dbt.type_string() }}) as line_key,
         bool_and(is_first_issuer) as is_first_issuer,
         min(billed_at) as billed_at,
+        cast(min(billed_at) as date) as billed_date,
         max(case when line_rank = 1 then billed_model end) as billed_model,
         max(case when line_rank = 1 then model end) as model,
         max(case when line_rank = 1 then price_model_name end) as price_model_name,
         max(case when line_rank = 1 then service_tier end) as service_tier,
         bool_or(is_batch) filter (where line_rank = 1) as is_batch,
         max(case when line_rank = 1 then region end) as region,
-        sum(case when not is_refund then input_tokens end) as input_tokens,
-        sum(case when not is_refund then cached_input_tokens end)
+        {{ fitting_tokens('sum(input_tokens) filter (where not is_refund)') }}
+            as input_tokens,
+        {{ fitting_tokens('sum(cached_input_tokens) filter (where not is_refund)') }}
             as cached_input_tokens,
-        sum(case when not is_refund then cache_write_tokens end) as cache_write_tokens,
-        sum(case when not is_refund then output_tokens end) as output_tokens,
-        sum(case when not is_refund then reasoning_tokens end) as reasoning_tokens,
-        sum(amount_usd) as billed_usd,
-        sum(fee_usd) as fee_usd,
-        sum(case when stated_usd is null then amount_usd end) as listed_usd,
+        {{ fitting_tokens('sum(cache_write_tokens) filter (where not is_refund)') }}
+            as cache_write_tokens,
+        {{ fitting_tokens('sum(output_tokens) filter (where not is_refund)') }}
+            as output_tokens,
+        {{ fitting_tokens('sum(reasoning_tokens) filter (where not is_refund)') }}
+            as reasoning_tokens,
+        cast(sum(amount_usd) as decimal(30, 18)) as billed_usd,
+        cast(sum(fee_usd) as decimal(30, 18)) as fee_usd,
+        cast(
+            sum(case when stated_usd is null then amount_usd end) as decimal(30, 18)
+        ) as listed_usd,
         coalesce(bool_or(amount_usd < 0), false) as is_credited,
-        count(case when not is_refund then 1 end) as line_count,
+        cast(count(*) filter (where not is_refund) as decimal(9, 0)) as line_count,
         bool_or(stated_usd is null) as is_priced_from_list,
         bool_and(amount_usd is not null) as is_amount_known
     from ranked_lines
@@ -103,6 +114,7 @@ summed_lines as (
 
 ),
 
+-- of the same types, which the sums are cast to: else each row would be
 both_kinds as (
 
     select * from single_lines
@@ -111,42 +123,6 @@ both_kinds as (
 
     select * from summed_lines
 
-),
-
-summed as (
-
-    select
-        load_number,
-        line_number,
-        issuer,
-        request_id,
-        line_key,
-        is_first_issuer,
-        billed_at,
-        cast(billed_at as date) as billed_date,
-        billed_model,
-        model,
-        price_model_name,
-        service_tier,
-        is_batch,
-        region,
-        {{ fitting_tokens('input_tokens') }} as input_tokens,
-        {{ fitting_tokens('cached_input_tokens') }} as cached_input_tokens,
-        {{ fitting_tokens('cache_write_tokens') }} as cache_write_tokens,
-        {{ fitting_tokens('output_tokens') }} as output_tokens,
-        {{ fitting_tokens('reasoning_tokens') }} as reasoning_tokens,
-        cast(billed_usd as decimal(30, 18)) as billed_usd,
-        cast(fee_usd as decimal(30, 18)) as fee_usd,
-        -- what of it no line states
-        cast(listed_usd as decimal(30, 18)) as listed_usd,
-        -- money that was given back: what is left is no price of the tokens
-        is_credited,
-        -- lines that count its tokens
-        cast(line_count as decimal(9, 0)) as line_count,
-        is_priced_from_list,
-        is_amount_known
-    from both_kinds
-
 )
 
-select * from summed
+select * from both_kinds
