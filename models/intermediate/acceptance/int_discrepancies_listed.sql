@@ -57,7 +57,8 @@ timed as (
                 days_covered.last_loaded_at
             )
         ) as first_seen_at
-    -- the few rows are the right side, which a join holds in memory
+    -- the few rows are the right side, which a join holds in memory; behind the union
+    -- Postgres would not know how few ids they have, and hold all calls instead
     from calls
     right join to_look_at on calls.usage_id = to_look_at.usage_id  -- noqa: CV08
     left join files

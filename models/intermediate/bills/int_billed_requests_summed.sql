@@ -114,7 +114,7 @@ summed_lines as (
 
 ),
 
--- of the same types, which the sums are cast to: else each row would be
+-- the sums have the types of the lines: else each single line would be cast to theirs
 both_kinds as (
 
     select * from single_lines
