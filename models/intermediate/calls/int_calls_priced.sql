@@ -12,7 +12,7 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_deduplicated') }}
+    select * from {{ ref('int_calls_to_read') }}
 
 ),
 
@@ -75,7 +75,6 @@ based as (
         {{ project_key('project_id') }} as project_id,
         action_type,
         is_provider_call,
-        is_duplicate_log,
         logged_at,
         usage_date,
         logged_model,

@@ -18,9 +18,11 @@ calls as (
     from {{ ref('int_calls_priced') }} as calls
     inner join {{ ref('int_billed_requests_summed') }} as billed_requests
         on calls.request_id = billed_requests.request_id
+    left join {{ ref('int_duplicate_logs') }} as duplicate_logs
+        on calls.usage_id = duplicate_logs.usage_id
     where
         not calls.is_provider_call
-        and not calls.is_duplicate_log
+        and duplicate_logs.usage_id is null
         and billed_requests.is_first_issuer
 
 ),

@@ -6,7 +6,7 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_priced') }}
+    select * from {{ ref('int_calls_deduplicated') }}
 
 ),
 

@@ -7,7 +7,7 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_priced') }}
+    select * from {{ ref('int_calls_deduplicated') }}
     where is_duplicate_log and is_provider_call
 
 ),

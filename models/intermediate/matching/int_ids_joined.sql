@@ -8,7 +8,7 @@ with
 
 calls as (
 
-    select * from {{ ref('int_calls_priced') }}
+    select * from {{ ref('int_calls_deduplicated') }}
     where not is_duplicate_log
 
 ),
