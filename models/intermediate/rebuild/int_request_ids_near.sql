@@ -1,16 +1,10 @@
--- One row per row of a changed day that has a request id: in the log, on a bill, or
--- where the last build put the two together.
+-- One row per row of a changed day, or of a day near one, that has a request id: in the
+-- log, on a bill, or where the last build put the two together.
 -- A table, so that an engine knows how few they are before it looks for them all over.
 
 {{ config(materialized='table') }}
 
 with
-
-changed_days as (
-
-    select * from {{ ref('int_days_changed') }}
-
-),
 
 past_calls as (
 
@@ -28,9 +22,10 @@ changed_past_calls as (
 
     select
         past_calls.request_id,
-        past_calls.billed_request_id
+        past_calls.billed_request_id,
+        changed_days.usage_date
     from past_calls
-    inner join changed_days
+    inner join {{ ref('int_days_changed') }} as changed_days
         on {{ day_key('cast(past_calls.logged_at as date)') }} = changed_days.usage_date
     where
         past_calls.usage_id is not null
@@ -40,22 +35,32 @@ changed_past_calls as (
 
 all_ids as (
 
-    select rows_with_ids.request_id
+    select
+        rows_with_ids.request_id,
+        near_days.usage_date,
+        near_days.is_changed
     from {{ ref('int_rows_with_ids') }} as rows_with_ids
-    inner join changed_days
-        on rows_with_ids.usage_date = changed_days.usage_date
-    where {{ within_days('rows_with_ids.happened_at', 'int_days_changed') }}
+    inner join {{ ref('int_days_near') }} as near_days
+        on rows_with_ids.usage_date = near_days.usage_date
+    where {{ within_days('rows_with_ids.happened_at', 'int_days_near') }}
 
     union all
 
-    select request_id from changed_past_calls
+    select
+        request_id,
+        usage_date,
+        true as is_changed
+    from changed_past_calls
 
     union all
 
-    select billed_request_id from changed_past_calls
+    select
+        billed_request_id as request_id,
+        usage_date,
+        true as is_changed
+    from changed_past_calls
 
 )
 
-select request_id
-from all_ids
+select * from all_ids
 where request_id is not null
