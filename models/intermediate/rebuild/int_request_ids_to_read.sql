@@ -1,6 +1,6 @@
 -- One row per request id of a day that this build reads and other day that has it too.
 -- What changed days share is read anyway, as the days they link are made anew. What the
--- days near them share is known. Days beyond those are only read where an id links a day
+-- days near them share is known. Days beyond those are only read where an id links one
 -- far away; where there are none, an engine need not look through all rows again.
 -- A table, because calls and bill lines look themselves up in it, and it is small.
 -- How few ids the days that are read have Postgres does not know; it would sort all.
